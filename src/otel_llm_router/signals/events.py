@@ -1,0 +1,93 @@
+"""The log events: OpenTelemetry log records with an event name, for what an operator greps.
+
+Room: `signals`. Requests that succeed make no event; the Collector classifies the rest by name.
+"""
+
+from __future__ import annotations
+
+from otel_llm_router.signals import attributes as a
+from otel_llm_router.signals._model import LogEvent
+
+INFERENCE_ERROR = LogEvent(
+    name="llm_router.inference.error",
+    severity="ERROR",
+    description="A routed request failed.",
+    attributes=(a.REQUEST_MODEL, a.ERROR_TYPE_SPAN, a.ATTEMPT_COUNT),
+    source="A2",
+)
+INFERENCE_ABORTED = LogEvent(
+    name="llm_router.inference.aborted",
+    severity="INFO",
+    description="A client gave a request or stream up.",
+    attributes=(a.REQUEST_MODEL, a.ERROR_TYPE_SPAN, a.ATTEMPT_COUNT),
+    source="design: aborted",
+)
+FALLBACK = LogEvent(
+    name="llm_router.fallback",
+    severity="WARN",
+    description="A request moved to another model (group).",
+    attributes=(a.FROM_SPAN, a.TO_SPAN, a.OUTCOME),
+    source="design: fallbacks",
+)
+COOLDOWN = LogEvent(
+    name="llm_router.cooldown.entered",
+    severity="WARN",
+    description="A deployment was taken out of rotation.",
+    attributes=(a.DEPLOYMENT_SPAN, a.ERROR_TYPE_SPAN, a.COOLDOWN_SECONDS),
+    source="design: cool-downs",
+)
+MODEL_LOADED = LogEvent(
+    name="llm_router.model.loaded",
+    severity="INFO",
+    description="A model was loaded.",
+    attributes=(a.MODEL, a.FORMAT),
+    source="A2",
+)
+MODEL_LOAD_FAILED = LogEvent(
+    name="llm_router.model.load_failed",
+    severity="ERROR",
+    description="A model could not be loaded.",
+    attributes=(a.MODEL, a.FORMAT, a.ERROR_TYPE_SPAN),
+    source="A2",
+)
+MODEL_UNLOADED = LogEvent(
+    name="llm_router.model.unloaded",
+    severity="INFO",
+    description="A model was unloaded.",
+    attributes=(a.MODEL, a.FORMAT),
+    source="A2",
+)
+ERROR_EVENT = LogEvent(
+    name="llm_router.error",
+    severity="ERROR",
+    description="The application reported an error.",
+    attributes=(a.ERROR_KIND, a.COMPONENT, a.SEVERITY),
+    source="A2",
+)
+BUDGET_EXCEEDED = LogEvent(
+    name="llm_router.budget.exceeded",
+    severity="WARN",
+    description="A budget was used up.",
+    attributes=(a.SCOPE,),
+    source="D alerts: budget exceeded",
+)
+INSTRUMENTATION_DEGRADED = LogEvent(
+    name="llm_router.instrumentation.degraded",
+    severity="WARN",
+    description="A hook of an active instrumentation is missing or does not fire.",
+    attributes=(a.INSTRUMENTATION, a.HOOK),
+    source="design: telemetry about itself",
+)
+
+EVENTS = (
+    INFERENCE_ERROR,
+    INFERENCE_ABORTED,
+    FALLBACK,
+    COOLDOWN,
+    MODEL_LOADED,
+    MODEL_LOAD_FAILED,
+    MODEL_UNLOADED,
+    ERROR_EVENT,
+    BUDGET_EXCEEDED,
+    INSTRUMENTATION_DEGRADED,
+)

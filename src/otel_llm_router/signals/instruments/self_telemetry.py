@@ -1,0 +1,74 @@
+"""Instruments of the telemetry about itself: what it lost, bounded, failed at, and what it costs."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from otel_llm_router.signals import attributes as a
+from otel_llm_router.signals._model import Instrument, Kind
+
+SCRAPE_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
+
+INSTRUMENTATION_DEGRADED = Instrument(
+    name="llm_router.instrumentation.degraded",
+    prometheus_name="llm_router_instrumentation_degraded",
+    kind=Kind.OBSERVABLE_GAUGE,
+    unit="{hook}",
+    description="1 for each hook of an active instrumentation that is missing or does not fire, else 0.",
+    attributes=(a.INSTRUMENTATION, a.HOOK),
+    source="design: telemetry about itself; issue: instrumentation degraded",
+)
+DROPPED = Instrument(
+    name="llm_router.telemetry.dropped",
+    prometheus_name="llm_router_telemetry_dropped_total",
+    kind=Kind.COUNTER,
+    unit="{record}",
+    description="Telemetry records that were lost, by why.",
+    attributes=(a.SIGNAL, a.EXPORT_REASON),
+    source="design: telemetry about itself",
+)
+LABEL_OVERFLOW = Instrument(
+    name="llm_router.telemetry.label.overflow",
+    prometheus_name="llm_router_telemetry_label_overflow_total",
+    kind=Kind.COUNTER,
+    unit="{record}",
+    description="Records whose label value was beyond its bound and became other.",
+    attributes=(a.LABEL,),
+    source="design: telemetry about itself",
+)
+GUARD_ERRORS = Instrument(
+    name="llm_router.telemetry.guard.errors",
+    prometheus_name="llm_router_telemetry_guard_errors_total",
+    kind=Kind.COUNTER,
+    unit="{error}",
+    description="Errors in our own code that the guard kept from the application.",
+    attributes=(a.HOOK,),
+    source="design: telemetry about itself",
+)
+EXPORT_FAILURES = Instrument(
+    name="llm_router.telemetry.export.failures",
+    prometheus_name="llm_router_telemetry_export_failures_total",
+    kind=Kind.COUNTER,
+    unit="{export}",
+    description="OTLP exports that did not succeed.",
+    attributes=(a.SIGNAL, a.EXPORT_REASON),
+    source="design: telemetry about itself",
+)
+SCRAPE_DURATION = Instrument(
+    name="llm_router.telemetry.scrape.duration",
+    prometheus_name="llm_router_telemetry_scrape_duration_seconds",
+    kind=Kind.HISTOGRAM,
+    unit="s",
+    description="Time a scrape of this process took to answer.",
+    buckets=SCRAPE_BUCKETS,
+    source="design: telemetry about itself",
+)
+HEALTH_CHECK_STATE = Instrument(
+    name="llm_router.health.check.state",
+    prometheus_name="llm_router_health_check_state",
+    kind=Kind.OBSERVABLE_GAUGE,
+    unit="{state}",
+    description="State of a health check: 0 healthy, 1 failed.",
+    attributes=(a.CHECK,),
+    source="design: health-check state; A2",
+)
