@@ -1,0 +1,105 @@
+"""What an ended attempt leaves behind: its measurements and the last attributes of its span.
+
+Room: `telemetry`. Called by `_attempt` once for each attempt.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from opentelemetry.trace import StatusCode
+
+from otel_llm_router.signals import Attribute, attributes
+from otel_llm_router.signals.instruments import requests, routing
+from otel_llm_router.telemetry import _genai
+from otel_llm_router.telemetry._recorder import set_attributes
+
+if TYPE_CHECKING:
+    from otel_llm_router.telemetry._attempt import Attempt
+
+
+def leave(attempt: Attempt, elapsed: int, http_status: int | None) -> None:
+    """Record an ended attempt that took ``elapsed`` nanoseconds, and end its span."""
+    try:
+        record(attempt, elapsed / 1e9)
+    finally:
+        end_span(attempt, elapsed, http_status)
+
+
+def record(attempt: Attempt, seconds: float) -> None:
+    """Record every measurement of an ended attempt."""
+    recorder, target = attempt.request.recorder, attempt.target
+    attempt.leave_flight()
+    if attempt.outcome == attributes.SUCCESS:
+        recorder.bounds.vouch(attributes.MODEL, target.model)
+    recorder.record(routing.ATTEMPTS, 1, target.provider, target.model, attempt.outcome, attempt.error_type)
+    recorder.record(routing.ATTEMPT_DURATION, seconds, target.provider, target.model)
+    _record_tokens(attempt)
+    if attempt.outcome == attributes.ERROR:
+        _record_failure(attempt)
+    record_cost(attempt)
+    _genai.record(attempt, recorder, attempt.request.telemetry.genai_metrics, seconds, attempt.error_type)
+
+
+def answered(attempt: Attempt) -> bool:
+    """Whether any output came, so that there is usage to be had."""
+    return attempt.outcome == attributes.SUCCESS or attempt.chunks > 0
+
+
+def _record_tokens(attempt: Attempt) -> None:
+    recorder, target, usage = attempt.request.recorder, attempt.target, attempt.usage
+    for kind, value in usage.items():
+        recorder.record(routing.TOKENS, value, target.provider, target.model, kind, usage.source)
+    if usage.invalid:
+        recorder.record(routing.USAGE_MISSING, 1, target.provider, target.model, "invalid")
+    elif answered(attempt) and usage.source != "reported":
+        recorder.record(routing.USAGE_MISSING, 1, target.provider, target.model, "absent")
+    if attempt.outcome != attributes.SUCCESS and usage.output:
+        reason = "aborted" if attempt.outcome == attributes.ABORTED else "attempt_failed"
+        recorder.record(routing.TOKENS_WASTED, usage.output, target.model, reason)
+
+
+def _record_failure(attempt: Attempt) -> None:
+    recorder, target = attempt.request.recorder, attempt.target
+    recorder.record(requests.ERRORS, 1, attempt.error_type, "upstream", "warning")
+    if attempt.error_type == "rate_limit":
+        recorder.record(routing.RATE_LIMIT_HITS, 1, target.provider, target.model)
+    if attempt.streaming:
+        phase = "mid_stream" if attempt.chunks else "before_first_token"
+        recorder.record(requests.STREAM_ABORTS, 1, target.model, "upstream", phase)
+
+
+def record_cost(attempt: Attempt) -> None:
+    """Record the cost of an ended attempt, or that it has none; nothing while it may still be learned."""
+    recorder, target = attempt.request.recorder, attempt.target
+    if attempt.known_cost is not None:
+        value, source = attempt.known_cost
+        recorder.record(routing.COST, value, target.provider, target.model, attempt.outcome, source)
+    elif attempt.outcome == attributes.SUCCESS and not attempt.cost_pending:
+        recorder.record(routing.COST_UNPRICED, 1, target.provider, target.model)
+
+
+def end_span(attempt: Attempt, elapsed: int, http_status: int | None) -> None:
+    """Complete and end the attempt's span, ``elapsed`` nanoseconds after it began."""
+    span, usage = attempt.span, attempt.usage
+    if span.is_recording():
+        values: dict[Attribute, object] = {
+            **attempt.details,
+            attributes.OUTCOME: attempt.outcome,
+            attributes.GEN_AI_RESPONSE_MODEL: attempt.response_model,
+            attributes.GEN_AI_STREAM: attempt.streaming or None,
+            attributes.GEN_AI_INPUT_TOKENS: usage.input,
+            attributes.GEN_AI_OUTPUT_TOKENS: usage.output,
+            attributes.GEN_AI_CACHE_READ: usage.cache_read,
+            attributes.GEN_AI_CACHE_WRITE: usage.cache_write,
+            attributes.GEN_AI_REASONING: usage.reasoning,
+            attributes.USAGE_SOURCE_SPAN: usage.source if answered(attempt) else None,
+            attributes.TTFT_SPAN: attempt.time_to_first_chunk,
+            attributes.COST_SPAN: attempt.known_cost[0] if attempt.known_cost else None,
+            attributes.HTTP_STATUS: http_status,
+            attributes.ERROR_TYPE_SPAN: attempt.error_type or None,
+        }
+        set_attributes(span, values)
+        if attempt.outcome != attributes.SUCCESS:
+            span.set_status(StatusCode.ERROR, attempt.error_type)
+    span.end(attempt.wall + elapsed)

@@ -1,0 +1,86 @@
+"""Where the request in flight is found, and how it becomes and stops being current.
+
+Room: `telemetry`. The in-flight objects travel inside OpenTelemetry's context, so that they go
+wherever a span goes. Context is attached around synchronous stretches and awaited calls only,
+never across a ``yield``; leaving restores what was there before instead of resetting a token,
+because a generator may be left from another task, thread or the garbage collector.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from opentelemetry import context as otel_context
+from opentelemetry.context import Context
+
+if TYPE_CHECKING:
+    from otel_llm_router.telemetry._attempt import Attempt
+    from otel_llm_router.telemetry._request import Request
+
+_REQUEST = otel_context.create_key("otel_llm_router.request")
+_ATTEMPT = otel_context.create_key("otel_llm_router.attempt")
+
+
+def current_request() -> Request | None:
+    """Return the request in flight in this context, if it has not ended."""
+    request = cast("Request | None", otel_context.get_value(_REQUEST))
+    return request if request is not None and not request.ended else None
+
+
+def current_attempt() -> Attempt | None:
+    """Return the attempt in flight in this context, if it has not ended."""
+    attempt = cast("Attempt | None", otel_context.get_value(_ATTEMPT))
+    return attempt if attempt is not None and not attempt.ended else None
+
+
+def with_request(request: Request, context: Context) -> Context:
+    """Return ``context`` with ``request`` as the current one and no attempt."""
+    return otel_context.set_value(_ATTEMPT, None, otel_context.set_value(_REQUEST, request, context))
+
+
+def with_attempt(attempt: Attempt, context: Context) -> Context:
+    """Return ``context`` with ``attempt`` as the current one."""
+    return otel_context.set_value(_ATTEMPT, attempt, context)
+
+
+def parent() -> Context:
+    """Return the context that something new should be a child of.
+
+    A context that a finished request of ours was left attached in (by application code that
+    yielded inside it) is stepped out of, so that what follows does not become its child.
+    """
+    context = otel_context.get_current()
+    request = cast("Request | None", otel_context.get_value(_REQUEST, context))
+    while request is not None and request.ended:
+        context = request.outer
+        request = cast("Request | None", otel_context.get_value(_REQUEST, context))
+    return context
+
+
+class attached:  # noqa: N801  # reads as a statement
+    """Make a context current for the duration of a ``with`` that contains no ``yield``."""
+
+    __slots__ = ("_context", "_previous")
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._previous = context
+
+    def __enter__(self) -> None:
+        self._previous = enter(self._context)
+
+    def __exit__(self, *_exc: object) -> None:
+        leave(self._context, self._previous)
+
+
+def enter(context: Context) -> Context:
+    """Make ``context`` current and return what was current before."""
+    previous = otel_context.get_current()
+    otel_context.attach(context)
+    return previous
+
+
+def leave(context: Context, previous: Context) -> None:
+    """Make ``previous`` current again, unless something else became current in between."""
+    if otel_context.get_current() is context:
+        otel_context.attach(previous)

@@ -1,0 +1,113 @@
+"""One routing decision: candidates, the chosen one, why, and how long it took.
+
+Room: `telemetry`. Begun by a request or by application code; counted at its end.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from otel_llm_router.signals import Attribute, attributes, spans
+from otel_llm_router.signals.instruments import routing
+from otel_llm_router.telemetry import _guard, _sanitize
+from otel_llm_router.telemetry._block import Block
+from otel_llm_router.telemetry._recorder import set_attributes
+
+if TYPE_CHECKING:
+    from otel_llm_router.telemetry._request import Request
+    from otel_llm_router.telemetry._telemetry import Telemetry
+
+T = TypeVar("T")
+
+MAX_CANDIDATES: Final = 20
+"""Candidates named on a span; all are counted."""
+
+NONE_AVAILABLE: Final = "none_available"
+
+
+class Decision(Block):
+    """One routing decision, as a context manager around the deciding.
+
+    Args:
+        telemetry: What it was begun on.
+        request: The request that is routed, if there is one.
+        candidates: What could be chosen; any objects, named by ``str``.
+        strategy: Routing strategy.
+    """
+
+    def __init__(
+        self, telemetry: Telemetry, request: Request | None, candidates: Iterable[Any], *, strategy: str
+    ) -> None:
+        self._telemetry = telemetry
+        self._request = request
+        self._strategy = strategy
+        self._began = time.perf_counter_ns()
+        self._values: dict[Attribute, object] = {}
+        self._label = ""
+        self._reason = ""
+        self._ended = False
+        self.candidates(candidates)
+
+    def candidates(self, candidates: Iterable[Any]) -> None:
+        """State what can be chosen, where that is known only after the decision began."""
+        with _guard.guard("decision.candidates"):
+            names = [_sanitize.text(candidate) for candidate in candidates]
+            if names:
+                self._values[attributes.CANDIDATES] = names[:MAX_CANDIDATES]
+                self._values[attributes.CANDIDATE_COUNT] = len(names)
+
+    def filtered(self, reason: str, number: int = 1) -> None:
+        """State that ``number`` candidates were left out for ``reason``."""
+        with _guard.guard("decision.filtered"):
+            if number > 0:
+                self._telemetry.recorder.record(
+                    routing.DECISION_FILTERED, number, self._strategy or attributes.UNKNOWN, reason
+                )
+
+    def select(
+        self,
+        model: T,
+        *,
+        reason: str = "",
+        score: float | None = None,
+        estimated_cost: float | None = None,
+        deployment: str | None = None,
+    ) -> T:
+        """Name what was chosen, and return it.
+
+        Args:
+            model: The chosen model, or any object whose ``str`` names it.
+            reason: Why, in words of which there are few: it is a metric label.
+            score: What the strategy computed for it.
+            estimated_cost: What the router expects the request to cost, in USD.
+            deployment: The chosen deployment, when the model alone does not say.
+        """
+        with _guard.guard("decision.select"):
+            self._label = _sanitize.text(model)
+            self._reason = reason
+            self._values[attributes.CHOSEN] = deployment or self._label
+            self._values[attributes.DECISION_REASON] = reason or None
+            self._values[attributes.DECISION_SCORE] = _sanitize.finite(score)
+            self._values[attributes.DECISION_COST] = _sanitize.finite(estimated_cost)
+        return model
+
+    def end(self) -> None:
+        """End the decision; every call but the first does nothing."""
+        with _guard.guard("decision.end"):
+            if self._ended:
+                return
+            self._ended = True
+            recorder, strategy = self._telemetry.recorder, self._strategy or attributes.UNKNOWN
+            seconds = max(0, time.perf_counter_ns() - self._began) / 1e9
+            chosen = attributes.CHOSEN in self._values
+            recorder.record(routing.DECISIONS, 1, strategy, self._label, self._reason if chosen else NONE_AVAILABLE)
+            recorder.record(routing.DECISION_DURATION, seconds, strategy)
+            if self._request is not None:
+                self._request.event(spans.DECISION_EVENT, self._values)
+                set_attributes(self._request.span, self._values)
+                self._request.decided()
+
+    def _finish(self, error: BaseException | None) -> None:  # noqa: ARG002  # without a choice it says so itself
+        self.end()

@@ -1,0 +1,250 @@
+"""Records on declared signals: the only place that touches OpenTelemetry's API objects.
+
+Room: `telemetry`. Declarations, values and raw labels come in; measurements, spans and log events
+go to whatever providers are set. With none set, all of it is OpenTelemetry's no-op.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, cast
+
+from opentelemetry import _logs, metrics, trace
+from opentelemetry._logs import LoggerProvider, LogRecord, SeverityNumber
+from opentelemetry.context import Context
+from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation
+from opentelemetry.trace import SpanKind, TracerProvider
+from opentelemetry.util.types import AttributeValue
+
+from otel_llm_router._version import __version__
+from otel_llm_router.signals import Attribute, Instrument, Kind, LogEvent, SpanEvent
+from otel_llm_router.signals.instruments import self_telemetry
+from otel_llm_router.telemetry import _deferred, _guard, _sanitize
+from otel_llm_router.telemetry._bounds import LabelBounds
+
+SCOPE = "otel_llm_router"
+"""Name of our instrumentation scope."""
+
+Label = str | None
+
+Source = Callable[[], Iterable[tuple[float, tuple[Label, ...]]]]
+"""What an observable instrument asks at collection: (value, labels in declared order)."""
+
+_SEVERITY = {"INFO": SeverityNumber.INFO, "WARN": SeverityNumber.WARN, "ERROR": SeverityNumber.ERROR}
+_SPAN_KIND = {"server": SpanKind.SERVER, "client": SpanKind.CLIENT, "internal": SpanKind.INTERNAL}
+
+
+class Recorder:
+    """Owns our meter, tracer and logger, and one instrument for each declaration in use.
+
+    Args:
+        meter_provider: Where metrics go; the global provider by default.
+        tracer_provider: Where spans go; the global provider by default.
+        logger_provider: Where log events go; the global provider by default.
+        label_limit: See option ``label_limit``.
+    """
+
+    def __init__(
+        self,
+        *,
+        meter_provider: MeterProvider | None = None,
+        tracer_provider: TracerProvider | None = None,
+        logger_provider: LoggerProvider | None = None,
+        label_limit: int = 0,
+    ) -> None:
+        self._meter = metrics.get_meter(SCOPE, __version__, meter_provider)
+        self._tracer = trace.get_tracer(SCOPE, __version__, tracer_provider)
+        self._logger = _logs.get_logger(SCOPE, __version__, logger_provider)
+        self._instruments: dict[Instrument, Any] = {}
+        self._sources: dict[Instrument, dict[object, Source]] = {}
+        self._lock = threading.Lock()
+        self.bounds = LabelBounds(limit=label_limit, on_overflow=self._overflowed)
+
+    # --- metrics --------------------------------------------------------------------------------
+
+    def record(self, instrument: Instrument, value: float, *labels: Label) -> None:
+        """Record ``value`` with ``labels`` in the order of the declaration; None leaves a label out.
+
+        A value that is not finite, or negative where the kind allows none, is a defect of ours or
+        of a caller and goes to the guard.
+        """
+        if _deferred.collecting():
+            _deferred.later(partial(self.record, instrument, value, *labels))
+            return
+        handle = self._instruments.get(instrument)
+        if handle is None:
+            handle = self._create(instrument)
+        if instrument.kind is Kind.HISTOGRAM:
+            self._require(instrument, value >= 0 and _sanitize.finite(value) is not None)
+            handle.record(value, self.labels(instrument.attributes, labels))
+        else:
+            self._require(
+                instrument,
+                _sanitize.finite(value) is not None and (value >= 0 or instrument.kind is Kind.UP_DOWN_COUNTER),
+            )
+            handle.add(_sanitize.summand(value), self.labels(instrument.attributes, labels))
+
+    def enter(self, instrument: Instrument, *labels: Label) -> Callable[[], None]:
+        """Add 1 to an up-down counter and return what takes it away again.
+
+        The labels are those of the entry: a bound may have given the same value another one since.
+        """
+        handle = self._instruments.get(instrument) or self._create(instrument)
+        bounded = self.labels(instrument.attributes, labels)
+        at_a_safe_moment(handle.add, 1, bounded)
+        return partial(at_a_safe_moment, handle.add, -1, bounded)
+
+    @staticmethod
+    def _require(instrument: Instrument, condition: bool) -> None:
+        if not condition:
+            raise ValueError(f"{instrument.name}: a {instrument.kind.value} cannot record this value")
+
+    def labels(self, attributes: tuple[Attribute, ...], raw: tuple[Label, ...]) -> dict[str, str]:
+        """Return bounded labels for raw values in declared order."""
+        bound = self.bounds.value
+        return {
+            attribute.key: bound(attribute, value)
+            for attribute, value in zip(attributes, raw, strict=True)
+            if value is not None
+        }
+
+    def observe(self, instrument: Instrument, key: object, source: Source) -> None:
+        """Let ``source`` report an observable instrument at each collection; ``key`` replaces an earlier one."""
+        with self._lock:
+            first = instrument not in self._sources
+            self._sources.setdefault(instrument, {})[key] = source
+        if first:
+            self._create(instrument)
+
+    def forget(self, instrument: Instrument, key: object) -> None:
+        """Stop asking the source registered under ``key``."""
+        with self._lock:
+            self._sources.get(instrument, {}).pop(key, None)
+
+    def _create(self, instrument: Instrument) -> Any:
+        meter, kind = self._meter, instrument.kind
+        arguments = {"name": instrument.name, "unit": instrument.unit, "description": instrument.description}
+        with self._lock:
+            if instrument in self._instruments:
+                return self._instruments[instrument]
+            if kind is Kind.COUNTER:
+                handle = meter.create_counter(**arguments)
+            elif kind is Kind.UP_DOWN_COUNTER:
+                handle = meter.create_up_down_counter(**arguments)
+            elif kind is Kind.HISTOGRAM:
+                handle = meter.create_histogram(
+                    **arguments, explicit_bucket_boundaries_advisory=list(instrument.buckets)
+                )
+            elif kind is Kind.OBSERVABLE_COUNTER:
+                handle = meter.create_observable_counter(**arguments, callbacks=[self._callback(instrument)])
+            else:
+                handle = meter.create_observable_gauge(**arguments, callbacks=[self._callback(instrument)])
+            self._instruments[instrument] = handle
+            return handle
+
+    def _callback(self, instrument: Instrument) -> Callable[[CallbackOptions], Iterable[Observation]]:
+        def collect(_options: CallbackOptions) -> list[Observation]:
+            _deferred.drain()
+            with self._lock:
+                sources = list(self._sources.get(instrument, {}).values())
+            merged: dict[tuple[tuple[str, str], ...], float] = {}
+            for source in sources:
+                with _guard.guard(f"observe {instrument.name}"):
+                    for value, raw in source():
+                        number = _sanitize.finite(value)
+                        if number is not None:
+                            labels = self.labels(instrument.attributes, raw)
+                            # Two raw values may become one label (``other``): they are one series.
+                            key = tuple(labels.items())
+                            merged[key] = merged.get(key, 0) + number
+            return [Observation(value, dict(key)) for key, value in merged.items()]
+
+        return collect
+
+    def custom(self, name: str, *, kind: Kind, unit: str, description: str, buckets: tuple[float, ...]) -> Any:
+        """Create an instrument that the application declared, outside the catalogue."""
+        if kind is Kind.HISTOGRAM:
+            return self._meter.create_histogram(
+                name, unit, _sanitize.text(description), explicit_bucket_boundaries_advisory=list(buckets) or None
+            )
+        return self._meter.create_counter(name, unit, _sanitize.text(description))
+
+    def _overflowed(self, key: str) -> None:
+        if key != self_telemetry.LABEL_OVERFLOW.attributes[0].key:
+            self.record(self_telemetry.LABEL_OVERFLOW, 1, key)
+
+    # --- spans and events -----------------------------------------------------------------------
+
+    def start_span(
+        self,
+        kind: str,
+        name: str,
+        context: Context,
+        attributes: Mapping[Attribute, object],
+        start_time: int,
+    ) -> trace.Span:
+        """Start a span of a declared kind; the caller ends it."""
+        return self._tracer.start_span(
+            _sanitize.text(name),
+            context=context,
+            kind=_SPAN_KIND[kind],
+            attributes=attribute_values(attributes),
+            start_time=start_time,
+        )
+
+    def emit(self, event: LogEvent, attributes: Mapping[Attribute, object], context: Context | None = None) -> None:
+        """Emit a declared log event."""
+        record = LogRecord(
+            timestamp=time.time_ns(),
+            context=context,
+            severity_number=_SEVERITY[event.severity],
+            severity_text=event.severity,
+            body=event.description,
+            attributes=attribute_values(attributes),
+            event_name=event.name,
+        )
+        at_a_safe_moment(self._logger.emit, record)
+
+
+def at_a_safe_moment(call: Callable[..., Any], *arguments: Any) -> None:
+    """Call now, unless the garbage collector is what calls us: see `_deferred`."""
+    if _deferred.collecting():
+        _deferred.later(partial(call, *arguments))
+    else:
+        call(*arguments)
+
+
+def nothing() -> None:
+    """Leave what was not entered (see `Recorder.enter`)."""
+
+
+def attribute_values(attributes: Mapping[Attribute, object]) -> dict[str, AttributeValue]:
+    """Return span or event attributes as OpenTelemetry takes them; unknown (None) ones are left out."""
+    return {attribute.key: attribute_value(value) for attribute, value in attributes.items() if value is not None}
+
+
+def attribute_value(value: object) -> AttributeValue:
+    """Return one attribute value that every exporter can encode."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int) and -(2**63) <= value < 2**63:
+        return value
+    if isinstance(value, float):
+        return value
+    if isinstance(value, (list, tuple)):
+        return [_sanitize.text(item) for item in cast("Sequence[object]", value)]
+    return _sanitize.text(value)
+
+
+def add_event(span: trace.Span, event: SpanEvent, attributes: Mapping[Attribute, object]) -> None:
+    """Add a declared event to a span."""
+    if span.is_recording():
+        at_a_safe_moment(span.add_event, event.name, attribute_values(attributes), time.time_ns())
+
+
+def set_attributes(span: trace.Span, values: Mapping[Attribute, object]) -> None:
+    """Set declared attributes on a span; unknown (None) ones are left out."""
+    at_a_safe_moment(span.set_attributes, attribute_values(values))

@@ -1,0 +1,304 @@
+"""One routed request as the router's client sees it: its life from begin to exactly one end.
+
+Room: `telemetry`. Begun by an instrumentation or by application code; attempts, decisions, caches
+and queues report to it; recorded once, at its end, by `_request_record`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from opentelemetry.context import Context
+from opentelemetry.trace import INVALID_SPAN, Span, set_span_in_context
+
+from otel_llm_router.signals import SpanEvent, attributes, spans
+from otel_llm_router.signals.instruments import requests, routing
+from otel_llm_router.telemetry import _context, _deferred, _errors, _guard, _request_record, _sanitize, _usage
+from otel_llm_router.telemetry._attempt import Attempt, Reason, Target
+from otel_llm_router.telemetry._block import Block
+from otel_llm_router.telemetry._decision import Decision
+from otel_llm_router.telemetry._fallback import Fallback
+from otel_llm_router.telemetry._recorder import Recorder, add_event, nothing
+from otel_llm_router.telemetry._streams import StreamProbe, probe_of, track
+
+if TYPE_CHECKING:
+    from otel_llm_router.telemetry._telemetry import Telemetry
+
+T = TypeVar("T")
+
+
+class Request(Block):
+    """One routed request.
+
+    As a context manager it ends with the block: success, error when an exception leaves it, aborted
+    when that exception is a cancellation. After `stream` it ends with the stream instead.
+
+    Args:
+        telemetry: What it was begun on.
+        model: Model (group) that the client asked for.
+        strategy: Routing strategy.
+        user: Caller; on the span only.
+    """
+
+    def __init__(self, telemetry: Telemetry, *, model: str = "", strategy: str = "", user: str | None = None) -> None:
+        self.telemetry = telemetry
+        self.recorder: Recorder = telemetry.recorder
+        self.model = _sanitize.text(model)
+        self.strategy = _sanitize.text(strategy)
+        self.user = user
+        self.ended = False
+        self.cached = False
+        self.outcome = ""
+        self.error_type = ""
+        self.attempts = 0
+        self.answered_model: str | None = None
+        self.cached_output = 0
+        self.delivered = 0
+        self.streaming = False
+        self.began = time.perf_counter_ns()
+        self.wall = time.time_ns()
+        self.waited = 0
+        self.first_token: int | None = None
+        self.last_token: int | None = None
+        self.stream_chunks = 0
+        self.last_attempt: Attempt | None = None
+        self.outer: Context = _context.parent()
+        self.context: Context = self.outer
+        self.span: Span = INVALID_SPAN
+        self._open = [True]
+        self._attempts_open: set[Attempt] = set()
+        self._waiting_since = 0
+        self._boundary = self.began
+        self._keep_open = False
+        self._driven = False
+        self._with_attempt = False
+        self._previous: Context | None = None
+        self.leave_flight: Callable[[], None] = nothing
+        with _guard.guard("request.begin"):
+            _deferred.drain()
+            self.leave_flight = self.recorder.enter(requests.REQUESTS_IN_FLIGHT)
+        with _guard.guard("request.span"):
+            self._start_span()
+        # Without a span, too, what is called inside belongs to this request.
+        parent = self.outer if self.span is INVALID_SPAN else set_span_in_context(self.span, self.outer)
+        self.context = _context.with_request(self, parent)
+
+    def _start_span(self) -> None:
+        self.span = self.recorder.start_span(
+            spans.ROUTE.kind,
+            f"route {self.model or attributes.UNKNOWN}",
+            self.outer,
+            {
+                attributes.REQUEST_MODEL: self.model or None,
+                attributes.STRATEGY_SPAN: self.strategy or None,
+                attributes.REQUEST_USER: self.user,
+            },
+            self.wall,
+        )
+
+    # --- what happens in between ----------------------------------------------------------------
+
+    def decision(self, candidates: Iterable[Any] = (), *, strategy: str | None = None) -> Decision:
+        """Begin a routing decision; `Decision.select` names what was chosen."""
+        self.strategy = self.strategy or _sanitize.text(strategy or "")
+        return Decision(self.telemetry, self, candidates, strategy=strategy or self.strategy)
+
+    def attempt(
+        self,
+        provider: str,
+        model: str,
+        *,
+        deployment: str | None = None,
+        operation: str = "chat",
+        reason: Reason | None = None,
+    ) -> Attempt:
+        """Begin a call to a deployment.
+
+        A second attempt after a failed one is counted as a retry when it goes to the same model of
+        the same provider, else as a fallback, unless ``reason`` says which.
+        """
+        return self.begin_attempt(Target(provider, model, deployment, operation), reason=reason)
+
+    def begin_attempt(self, target: Target, *, reason: Reason | None = None, began: int | None = None) -> Attempt:
+        """Begin an attempt at ``target``; what library instrumentations call."""
+        previous, hop = self.last_attempt, None
+        with _guard.guard("request.begin_attempt"):
+            if previous is not None and previous.outcome != attributes.SUCCESS and reason is None:
+                same = (previous.target.provider, previous.target.model) == (target.provider, target.model)
+                reason = "retry" if same else "fallback"
+                if reason == "fallback":
+                    hop = self.fallback(previous.target.model, target.model, previous.error_type)
+        self.attempts += 1
+        attempt = Attempt(self, target, number=self.attempts, reason=reason or "initial", began=began)
+        attempt.hop = hop
+        with _guard.guard("request.begin_attempt"):
+            if not self._attempts_open:
+                self._waiting_since = attempt.began
+            self._attempts_open.add(attempt)
+            if reason == "retry" and previous is not None:
+                self._retried(previous, attempt)
+        return attempt
+
+    def _retried(self, previous: Attempt, attempt: Attempt) -> None:
+        model = self.model or attempt.target.model
+        self.event(
+            spans.RETRY_EVENT,
+            {attributes.REQUEST_MODEL: model, attributes.PREVIOUS_ERROR: previous.error_type or None},
+        )
+        self.recorder.record(routing.RETRIES, 1, model, previous.error_type)
+        self.recorder.record(routing.RETRY_BACKOFF, max(0, attempt.began - self._boundary) / 1e9, model)
+
+    def failed_attempt(
+        self, deployment: str, error: BaseException, *, provider: str = attributes.UNKNOWN, model: str | None = None
+    ) -> None:
+        """Account for a call that has failed already; it began where the one before it ended."""
+        with _guard.guard("request.failed_attempt"):
+            target = Target(provider, model or deployment, deployment)
+            self.begin_attempt(target, began=self._boundary).fail(error)
+
+    def fallback(self, from_model: str, to_model: str, error_type: str = "") -> Fallback:
+        """Begin a move to another model (group); end it with its outcome."""
+        return Fallback(self, from_model, to_model, error_type)
+
+    def stream(
+        self, stream: T, *, model: str | None = None, provider: str = attributes.UNKNOWN, operation: str = "chat"
+    ) -> T:
+        """Give a stream to the client: the request, and the attempt behind it, end with its last chunk.
+
+        The attempt is the one whose block this is called in; otherwise it is one that began where the
+        last one (or the request) left off. The returned stream is used in place of ``stream``: a
+        generator stays a generator, any other object keeps its attributes and ``isinstance`` checks.
+        """
+        with _guard.guard("request.stream"):
+            self.keep_open()
+            owner = None if self._driven else self
+            measured = probe_of(stream)
+            if measured is not None:  # an instrumentation made the attempt and measures its stream already
+                measured.request = owner
+                return stream
+            attempt = _context.current_attempt()
+            if attempt is not None and attempt.request is not self:
+                attempt = None
+            if attempt is None and not self.cached:
+                target = Target(provider, model or self.model or attributes.UNKNOWN, operation=operation)
+                attempt = self.begin_attempt(target, began=self._boundary)
+            return track(stream, StreamProbe(request=owner, attempt=attempt))
+        return stream
+
+    def hit(self, response: Any = None, *, model: str | None = None) -> None:
+        """State that the answer comes from a cache of the router's.
+
+        Args:
+            response: The answer; token usage, and the model unless given, are read from it.
+            model: Model that had answered.
+        """
+        with _guard.guard("request.hit"):
+            self.cached = True
+            found = model or self.answered_model or _usage.get(response, "model")
+            if isinstance(found, str) and found:
+                self.answered_model = found
+            self.cached_output = _usage.read(_usage.find(response)).output or 0
+
+    def event(self, event: SpanEvent, values: dict[attributes.Attribute, object]) -> None:
+        """Add a declared event to the route span."""
+        with _guard.guard("request.event"):
+            add_event(self.span, event, values)
+
+    # --- what attempts and streams report -------------------------------------------------------
+
+    def attempt_ended(self, attempt: Attempt, now: int) -> None:
+        """Take an attempt's end at ``now`` into account; called by the attempt."""
+        self._attempts_open.discard(attempt)
+        if not self._attempts_open:
+            self.waited += max(0, now - self._waiting_since)
+        if attempt.reason == "routing":
+            return
+        self.last_attempt = attempt
+        self._boundary = now
+        delivered = attempt.outcome == attributes.SUCCESS or attempt.chunks > 0
+        if delivered:
+            self.answered_model = attempt.target.model
+            self.delivered += attempt.usage.output or 0
+        if attempt.hop is not None:
+            attempt.hop.end(attempt.outcome)
+        if self._with_attempt:
+            self.end(attempt.outcome, attempt.error_type, at=now)
+
+    def decided(self) -> None:
+        """Move the point where an untold attempt began to now; called by a decision at its end."""
+        self._boundary = time.perf_counter_ns()
+
+    def chunk(self, now: int) -> None:
+        """Account for one chunk with content given to the client at ``now``."""
+        self.stream_chunks += 1
+        self.last_token = now
+        if self.first_token is None:
+            self.first_token = now
+
+    def keep_open(self) -> None:
+        """Let a stream end the request, not the block or call that began it."""
+        self._keep_open = True
+        self.streaming = True
+
+    def drive(self) -> None:
+        """Let a generator that is itself the stream to the client end the request; called by `route`."""
+        self._driven = True
+        self.keep_open()
+
+    def end_with_attempt(self) -> None:
+        """Let the first attempt's end be the request's."""
+        self._with_attempt = True
+
+    # --- the end --------------------------------------------------------------------------------
+
+    def fail(self, error: BaseException, error_type: str | None = None) -> None:
+        """End the request with an exception: failed, or aborted when it is a cancellation."""
+        with _guard.guard("request.fail"):
+            kind = error_type or _errors.classify(error)
+            if _errors.is_abort(kind):
+                self.end(attributes.ABORTED, kind)
+            else:
+                last = self.last_attempt
+                interrupted = self.stream_chunks and last is not None and last.error_type == "stream_interrupted"
+                self.end(attributes.ERROR, "stream_interrupted" if interrupted else kind)
+
+    def end(self, outcome: str = attributes.SUCCESS, error_type: str = "", *, at: int | None = None) -> None:
+        """End the request, at ``at`` (``perf_counter_ns``) or now; every call but the first does nothing."""
+        with _guard.guard("request.end"):
+            try:
+                self._open.pop()
+            except IndexError:
+                return
+            self.ended = True
+            self.outcome = outcome
+            self.error_type = error_type
+            now = time.perf_counter_ns() if at is None else at
+            for attempt in tuple(self._attempts_open):
+                if attempt.complete:  # its stream was read to the last word, and not to the end
+                    attempt.end(at=now)
+                elif outcome != attributes.SUCCESS:  # given up with its request
+                    attempt.end(attributes.ABORTED, error_type if _errors.is_abort(error_type) else "cancelled", at=now)
+            if self._attempts_open:
+                self.waited += max(0, now - self._waiting_since)
+            elapsed = max(0, now - self.began)
+            if _deferred.collecting():
+                _deferred.later(partial(_request_record.leave, self, elapsed))
+            else:
+                _request_record.leave(self, elapsed)
+                _deferred.drain()
+
+    def _begin(self) -> None:
+        with _guard.guard("request.enter"):
+            self._previous = _context.enter(self.context)
+
+    def _finish(self, error: BaseException | None) -> None:
+        with _guard.guard("request.exit"):
+            if self._previous is not None:
+                _context.leave(self.context, self._previous)
+            if error is not None:
+                self.fail(error)
+            elif not self._keep_open:
+                self.end()

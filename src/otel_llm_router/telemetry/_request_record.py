@@ -1,0 +1,91 @@
+"""What an ended request leaves behind: its measurements, its log event, the end of its span.
+
+Room: `telemetry`. Called by `_request` once for each request.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from opentelemetry.trace import StatusCode
+
+from otel_llm_router.signals import attributes, events
+from otel_llm_router.signals.instruments import requests
+from otel_llm_router.telemetry._recorder import set_attributes
+
+if TYPE_CHECKING:
+    from otel_llm_router.telemetry._request import Request
+
+
+def leave(request: Request, elapsed: int) -> None:
+    """Record an ended request that took ``elapsed`` nanoseconds, and end its span."""
+    try:
+        record(request, elapsed)
+    finally:
+        end_span(request, elapsed)
+
+
+def record(request: Request, elapsed: int) -> None:
+    """Record every measurement of an ended request that took ``elapsed`` nanoseconds."""
+    recorder = request.recorder
+    model = request.answered_model or request.model or attributes.UNKNOWN
+    strategy = request.strategy or attributes.UNKNOWN
+    seconds = elapsed / 1e9
+    request.leave_flight()
+    recorder.record(requests.INFERENCE, 1, model, strategy, request.outcome, "true" if request.cached else "false")
+    recorder.record(requests.INFERENCE_DURATION, seconds, model, strategy)
+    recorder.record(requests.OVERHEAD, max(0, elapsed - request.waited) / 1e9, strategy)
+    _record_output(request, model, strategy, seconds)
+    if request.outcome == attributes.ERROR:
+        recorder.record(requests.ERRORS, 1, request.error_type, "router", "error")
+    if request.outcome == attributes.ABORTED and request.streaming:
+        phase = "mid_stream" if request.stream_chunks else "before_first_token"
+        recorder.record(requests.STREAM_ABORTS, 1, model, "client", phase)
+    if request.outcome != attributes.SUCCESS:
+        event = events.INFERENCE_ERROR if request.outcome == attributes.ERROR else events.INFERENCE_ABORTED
+        recorder.emit(
+            event,
+            {
+                attributes.REQUEST_MODEL: request.model or None,
+                attributes.ERROR_TYPE_SPAN: request.error_type or None,
+                attributes.ATTEMPT_COUNT: request.attempts,
+            },
+            request.context,
+        )
+
+
+def _record_output(request: Request, model: str, strategy: str, seconds: float) -> None:
+    recorder = request.recorder
+    output = request.cached_output if request.cached else request.delivered
+    if output:
+        recorder.record(requests.TOKENS_GENERATED, output, model, strategy)
+        if not request.cached and seconds > 0 and request.outcome == attributes.SUCCESS:
+            recorder.record(requests.TOKENS_PER_SECOND, output / seconds, model)
+    if request.first_token is None:
+        return
+    recorder.record(requests.TIME_TO_FIRST_TOKEN, max(0, request.first_token - request.began) / 1e9, model, strategy)
+    # Chunks may hold several tokens each: the mean is over the tokens when their number is known.
+    intervals = max(output, request.stream_chunks) - 1
+    if intervals > 0 and request.last_token is not None and not request.cached:
+        streamed = (request.last_token - request.first_token) / 1e9
+        recorder.record(requests.TIME_PER_OUTPUT_TOKEN, max(0, streamed) / intervals, model)
+
+
+def end_span(request: Request, elapsed: int) -> None:
+    """Complete and end the route span, ``elapsed`` nanoseconds after it began."""
+    span = request.span
+    if span.is_recording():
+        set_attributes(
+            span,
+            {
+                attributes.RESPONSE_MODEL: request.answered_model,
+                attributes.STRATEGY_SPAN: request.strategy or None,
+                attributes.OUTCOME: request.outcome,
+                attributes.CACHED_SPAN: request.cached,
+                attributes.ATTEMPT_COUNT: request.attempts,
+                attributes.ERROR_TYPE_SPAN: request.error_type or None,
+            },
+        )
+        if request.outcome != attributes.SUCCESS:
+            span.set_status(StatusCode.ERROR, request.error_type)
+    span.end(request.wall + elapsed)

@@ -1,0 +1,87 @@
+"""Values from outside, made fit for telemetry.
+
+Room: `telemetry`. Text from clients and counts from providers come in; text that any exporter can
+encode and numbers that no sum overflows go out. The SDK and the exporters do neither: a lone
+surrogate or a count of 2**70 there poisons every later scrape or export.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Final
+
+MAX_TEXT: Final = 256
+"""Longest attribute value we emit, in characters."""
+
+MAX_COUNT: Final = 10**9
+"""Largest token count that one response can truthfully have; ten billion such responses fit an int64 sum."""
+
+_MAX_INTEGER: Final = 10**9
+"""Largest integer that a counter is given as one: an int64 sum of them does not overflow."""
+
+MAX_AMOUNT: Final = 10.0**6
+"""Largest cost in USD that one call can truthfully have."""
+
+UNPRINTABLE: Final = "unprintable"
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+def text(value: object, limit: int = MAX_TEXT) -> str:
+    """Return ``value`` as text that every exporter can encode, at most ``limit`` characters long."""
+    try:
+        # A subclass of str is what it contains, not what its own __str__ says: an enum member is its value.
+        value = str.__str__(value if isinstance(value, str) else str(value))
+    except Exception:  # noqa: BLE001  # somebody else's __str__
+        return UNPRINTABLE
+    if len(value) > limit:
+        value = value[: limit - 1] + "…"
+    if value.isascii() and value.isprintable():
+        return value
+    value = value.encode("utf-8", "replace").decode("utf-8")
+    return _CONTROL.sub("\ufffd", value)
+
+
+def count(value: object) -> int | None:
+    """Return ``value`` as a token count, or None when it cannot be one."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, float):
+        if not value.is_integer():  # also inf and nan
+            return None
+        value = int(value)
+    if not isinstance(value, int) or not 0 <= value <= MAX_COUNT:
+        return None
+    return int(value)
+
+
+def amount(value: object) -> float | None:
+    """Return ``value`` as an amount of money in USD, or None when it cannot be one."""
+    number = finite(value)
+    return number if number is not None and 0 <= number <= MAX_AMOUNT else None
+
+
+def finite(value: object) -> float | None:
+    """Return ``value`` as a finite number, or None."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def summand(value: float) -> float:
+    """Return a finite number in a form whose sum every exporter can encode, however often it is added."""
+    return value if -_MAX_INTEGER <= value <= _MAX_INTEGER else float(value)
+
+
+def status_code(value: object) -> int | None:
+    """Return ``value`` as an HTTP status code, or None."""
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        value = int(value[:4])
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return int(value) if 100 <= value <= 599 else None  # noqa: PLR2004  # the range of RFC 9110

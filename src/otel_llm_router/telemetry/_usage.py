@@ -1,0 +1,206 @@
+"""Token usage, read from whatever a provider or library answered with.
+
+Room: `telemetry`. Responses, chunks and usage objects of the OpenAI, Anthropic, Gemini and Ollama
+shapes come in, as objects or mappings; checked counts by type go out. A count that cannot be one
+(negative, text, 2**70) is dropped and said, the others of the same answer are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from otel_llm_router.telemetry import _sanitize
+
+UsageSource = Literal["reported", "estimated", "missing"]
+
+TYPES: Final = ("input", "output", "cache_read", "cache_write", "reasoning")
+
+
+@dataclass(slots=True)
+class Usage:
+    """Token counts of one answer.
+
+    Args:
+        source: Who counted; ``missing`` when there is nothing.
+        input: Input tokens, cached ones included.
+        output: Output tokens, reasoning included.
+        cache_read: Part of the input that came from the provider's cache.
+        cache_write: Part of the input that was written to it.
+        reasoning: Part of the output.
+        invalid: Names of fields that held something that cannot be a count.
+    """
+
+    source: UsageSource = "missing"
+    input: int | None = None
+    output: int | None = None
+    cache_read: int | None = None
+    cache_write: int | None = None
+    reasoning: int | None = None
+    invalid: list[str] = field(default_factory=list[str])
+
+    def items(self) -> list[tuple[str, int]]:
+        """Return (token type, count) of every count that is known and not zero."""
+        return [(kind, value) for kind in TYPES if (value := getattr(self, kind))]
+
+    def fill(self, earlier: Usage) -> None:
+        """Take the counts that only an earlier report of the same answer has."""
+        for kind in TYPES:
+            if getattr(self, kind) is None:
+                setattr(self, kind, getattr(earlier, kind))
+        self.invalid += [name for name in earlier.invalid if name not in self.invalid]
+        if self.source == "missing":
+            self.source = earlier.source
+
+
+def get(holder: Any, name: str) -> Any:
+    """Return a field of an object or mapping, or None."""
+    if isinstance(holder, Mapping):
+        return holder.get(name)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    return getattr(holder, name, None)
+
+
+def _first(usage: Any, *names: str) -> tuple[str, Any]:
+    for name in names:
+        value = get(usage, name)
+        if value is not None:
+            return name, value
+    return "", None
+
+
+def _detail(usage: Any, holders: tuple[str, ...], names: tuple[str, ...]) -> tuple[str, Any]:
+    for holder in holders:
+        details = get(usage, holder)
+        if details is not None:
+            name, value = _first(details, *names)
+            if value is not None:
+                return f"{holder}.{name}", value
+    return "", None
+
+
+def find(response: Any) -> Any:
+    """Return the usage object inside a response or chunk, or None."""
+    usage = get(response, "usage")
+    if usage is None:
+        usage = get(response, "usage_metadata") or get(response, "usageMetadata")
+    if usage is None:  # Responses API events and Anthropic's message_start carry it one level down
+        usage = get(get(response, "response"), "usage") or get(get(response, "message"), "usage")
+    if usage is None and (get(response, "prompt_eval_count") is not None or get(response, "eval_count") is not None):
+        usage = response  # Ollama: fields of the answer itself; a cached prompt has no count
+    return usage
+
+
+def read(usage: Any, source: Literal["reported", "estimated"] = "reported") -> Usage:
+    """Read a usage object; the result's source is ``missing`` when it holds no usable count."""
+    result = Usage()
+    if usage is None:
+        return result
+
+    def take(found: tuple[str, Any]) -> int | None:
+        name, raw = found
+        if raw is None:
+            return None
+        number = _sanitize.count(raw)
+        if number is None:
+            result.invalid.append(name)
+        return number
+
+    result.input = take(
+        _first(usage, "prompt_tokens", "input_tokens", "prompt_token_count", "promptTokenCount", "prompt_eval_count")
+    )
+    result.output = take(
+        _first(
+            usage, "completion_tokens", "output_tokens", "candidates_token_count", "candidatesTokenCount", "eval_count"
+        )
+    )
+    result.cache_read = take(_detail(usage, ("prompt_tokens_details", "input_tokens_details"), ("cached_tokens",)))
+    if result.cache_read is None:
+        result.cache_read = take(
+            _first(usage, "cache_read_input_tokens", "cached_content_token_count", "cachedContentTokenCount")
+        )
+    result.cache_write = take(_first(usage, "cache_creation_input_tokens"))
+    result.reasoning = take(
+        _detail(usage, ("completion_tokens_details", "output_tokens_details"), ("reasoning_tokens",))
+    )
+    if result.reasoning is None:
+        result.reasoning = take(_first(usage, "thoughts_token_count", "thoughtsTokenCount"))
+        _include_thoughts(usage, result)
+    if get(usage, "prompt_tokens") is None and get(usage, "input_tokens_details") is None:
+        _include_cached_input(usage, result)
+    if any(getattr(result, kind) is not None for kind in TYPES):
+        result.source = source
+    return result
+
+
+def _include_cached_input(usage: Any, result: Usage) -> None:
+    """Anthropic counts cached input beside ``input_tokens``; the conventions count it inside."""
+    beside = _first(usage, "cache_read_input_tokens", "cache_creation_input_tokens")[0]
+    if result.input is not None and beside:
+        result.input += (result.cache_read or 0) + (result.cache_write or 0)
+
+
+def _include_thoughts(usage: Any, result: Usage) -> None:
+    """Gemini counts thoughts beside the candidates, some of its hosts inside, and the total tells which."""
+    if not result.reasoning:
+        return
+    total = _sanitize.count(_first(usage, "total_token_count", "totalTokenCount")[1])
+    if total is None or total != (result.input or 0) + (result.output or 0):
+        result.output = (result.output or 0) + result.reasoning
+
+
+def choices_of(response: Any) -> list[Any] | None:
+    """Return the choices of an answer or chunk of the OpenAI shape, or None when it has another shape."""
+    choices = get(response, "choices")
+    return choices if isinstance(choices, list) else None  # pyright: ignore[reportUnknownVariableType]
+
+
+def has_content(chunk: Any) -> bool:
+    """Whether a streamed chunk carries output, as opposed to a role, usage or the end of a choice."""
+    if chunk is None:
+        return False
+    if isinstance(chunk, (str, bytes)):
+        return bool(chunk)
+    choices = choices_of(chunk)
+    if choices is None:
+        return _event_has_content(chunk)
+    for choice in choices:
+        delta = get(choice, "delta")
+        if delta is None:
+            if get(choice, "text"):
+                return True
+            continue
+        if get(delta, "content") or get(delta, "tool_calls") or get(delta, "reasoning_content"):
+            return True
+    return False
+
+
+_ANTHROPIC_EVENTS: Final = frozenset(
+    {"message_start", "content_block_start", "content_block_stop", "message_delta", "message_stop", "ping", "error"}
+)
+
+
+def _event_has_content(chunk: Any) -> bool:
+    kind = get(chunk, "type")
+    if isinstance(kind, str) and (kind in _ANTHROPIC_EVENTS or kind.startswith("response.")):
+        return kind.endswith(".delta")
+    if get(chunk, "done") is True:  # Ollama's last chunk carries counts and, as a rule, nothing else
+        return bool(get(get(chunk, "message"), "content") or get(chunk, "response"))
+    return True  # a shape we do not know: its first chunk is the first we can know of
+
+
+def counts_tokens(chunk: Any) -> bool:
+    """Whether chunks of this shape are one token each, near enough for an estimate (OpenAI's are)."""
+    return not isinstance(chunk, (str, bytes)) and choices_of(chunk) is not None
+
+
+_LAST_EVENTS: Final = frozenset({"response.completed", "response.incomplete", "message_stop"})
+
+
+def is_last(chunk: Any) -> bool:
+    """Whether a streamed chunk says that the answer is complete (usage may still follow)."""
+    choices = choices_of(chunk)
+    if choices:
+        return any(get(choice, "finish_reason") for choice in choices)
+    kind = get(chunk, "type")
+    return (isinstance(kind, str) and kind in _LAST_EVENTS) or get(chunk, "done") is True

@@ -1,0 +1,41 @@
+"""What instrumentations need beside the public API: the guard and the measuring of streams.
+
+Room: `telemetry`. For code in `otel_llm_router.instrumentation`, and for instrumentations that live
+elsewhere and want the same care.
+"""
+
+from otel_llm_router.telemetry._context import attached
+from otel_llm_router.telemetry._deferred import defer
+from otel_llm_router.telemetry._guard import guard, guarded, state
+from otel_llm_router.telemetry._recorder import SCOPE, Recorder
+from otel_llm_router.telemetry._streams import StreamProbe, carry, probe_of, track
+from otel_llm_router.telemetry._usage import Usage
+
+
+def recorder() -> Recorder:
+    """Return what the default telemetry records on, for signals that no router event carries."""
+    from otel_llm_router import telemetry  # noqa: PLC0415  # the package imports its modules first
+
+    return telemetry.default.recorder
+
+
+def set_strict(*, strict: bool) -> None:
+    """Let errors of ours be raised (for tests) or counted."""
+    state.strict = strict
+
+
+__all__ = [
+    "SCOPE",
+    "Recorder",
+    "StreamProbe",
+    "Usage",
+    "attached",
+    "carry",
+    "defer",
+    "guard",
+    "guarded",
+    "probe_of",
+    "recorder",
+    "set_strict",
+    "track",
+]
