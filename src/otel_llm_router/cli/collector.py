@@ -1,0 +1,170 @@
+"""`otel-llm-router collector`: run and check an OpenTelemetry Collector with our configuration.
+
+Room: `cli`. Options come in; a Collector in the foreground, or its verdict on a configuration, goes out.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import TypeVar
+
+import click
+
+from otel_llm_router.cli import _collector_settings as settings_module
+from otel_llm_router.cli._collector_settings import HEALTH, TELEMETRY, TELEMETRY_OFF, CollectorSettings, Listener
+
+_Command = TypeVar("_Command", bound=Callable[..., None])
+# click keeps the line breaks of a paragraph that starts with a backspace.
+_RUN_EXAMPLE = """\b
+Example:
+  otel-llm-router collector run
+  otel-llm-router collector run --otlp-http 127.0.0.1:14318 --data-dir ./received
+"""
+_VALIDATE_EXAMPLE = """\b
+Example:
+  otel-llm-router collector validate
+  otel-llm-router collector validate base.yaml mine.yaml
+"""
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+def _checked_address(_ctx: click.Context, param: click.Parameter, value: str) -> str:
+    if value != TELEMETRY_OFF or param.name != TELEMETRY.field:
+        try:
+            settings_module.split_address(value)
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from error
+    return value
+
+
+def _address_options(command: _Command) -> _Command:
+    for listener in reversed(settings_module.LISTENERS):
+        command = _address_option(listener)(command)
+    return command
+
+
+def _address_option(listener: Listener) -> Callable[[_Command], _Command]:
+    telemetry = listener is TELEMETRY
+    return click.option(
+        listener.option,
+        metavar="HOST:PORT",
+        callback=_checked_address,
+        default=settings_module.telemetry_address if telemetry else listener.default,
+        show_default=listener.default if telemetry else True,
+        envvar=None if telemetry else listener.variable,
+        show_envvar=True,
+        help=f"Address for {listener.title}{f'; {TELEMETRY_OFF} for nowhere' if telemetry else ''}.",
+    )
+
+
+@click.group()
+def collector() -> None:
+    """Run or check an OpenTelemetry Collector with our configuration."""
+
+
+@collector.command(epilog=_RUN_EXAMPLE)
+@click.option(
+    "--config",
+    "configs",
+    type=_FILE,
+    multiple=True,
+    help="Configuration file; several are merged in order. By default ours.",
+)
+@_address_options
+@click.option(
+    "--data-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Directory for logs.jsonl and traces.jsonl. By default in your state directory.",
+)
+@click.option("--build-only", is_flag=True, help="Build our Collector if the cache has none, print its path, and stop.")
+@click.option(
+    "--print-path",
+    is_flag=True,
+    help="Print the path of the Collector that would run, and stop; it is built if there is none.",
+)
+@click.option("--rebuild", is_flag=True, help="Build our Collector again, and use it.")
+def run(
+    *,
+    configs: tuple[Path, ...],
+    data_dir: Path | None,
+    build_only: bool,
+    print_path: bool,
+    rebuild: bool,
+    **addresses: str,
+) -> None:
+    """Run a Collector in the foreground.
+
+    It is a collector on PATH (otelcol-llm-router, otelcol-contrib, otelcol) if one can run the
+    configuration; otherwise our own small build, made once with Go and kept in your cache
+    directory (LLM_ROUTER_CACHE_DIR names another).
+
+    The exit code is the Collector's; 1 if it could not be started.
+    """
+    from otel_llm_router.cli._collector_build import build_collector  # noqa: PLC0415 - other commands need no build
+    from otel_llm_router.cli._collector_locate import ensure_collector  # noqa: PLC0415
+    from otel_llm_router.cli._progress import StderrProgress  # noqa: PLC0415
+
+    # A service manager's stop ends the build too, not only the process that waits for it.
+    signal.signal(signal.SIGTERM, _exit_on_signal)
+    progress = StderrProgress()
+    if build_only:
+        click.echo(build_collector(progress, rebuild=rebuild))
+        return
+    settings = CollectorSettings(configs=configs or (settings_module.default_config(),), data_dir=data_dir, **addresses)
+    binary = ensure_collector(progress, settings=settings, rebuild=rebuild)
+    if print_path:
+        click.echo(binary)
+        return
+    sys.exit(_run_in_foreground(binary, settings))
+
+
+@collector.command(epilog=_VALIDATE_EXAMPLE)
+@click.argument("files", nargs=-1, type=_FILE)
+def validate(files: tuple[Path, ...]) -> None:
+    """Let a real Collector check a configuration.
+
+    The configuration is FILES, merged in order, or ours. Which Collector is asked is decided as in
+    `run`. The exit code is 1 if it says no.
+    """
+    from otel_llm_router.cli._collector_locate import ensure_collector  # noqa: PLC0415 - as above
+
+    settings = CollectorSettings(configs=files or (settings_module.default_config(),))
+    binary = ensure_collector(settings=settings)
+    click.echo(f"valid for {binary}: {', '.join(map(str, settings.configs))}")
+
+
+def _run_in_foreground(binary: Path, settings: CollectorSettings) -> int:
+    from otel_llm_router.cli._collector_process import CollectorProcess  # noqa: PLC0415 - as above
+
+    click.echo(f"starting {binary}", err=True)
+    process = CollectorProcess(binary, settings)
+
+    def forward(number: int, _frame: FrameType | None) -> None:
+        process.send_signal(number)
+
+    try:
+        process.start()
+        # A terminal sends Ctrl-C to both of us; the Collector ends at the first and ignores the second.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, forward)
+        process.wait_ready()
+        click.echo(_where(settings), err=True)
+        return process.wait()
+    finally:
+        process.stop()
+
+
+def _where(settings: CollectorSettings) -> str:
+    lines = [f"  {listener.title}: {settings.address(listener)}" for listener in settings.listeners()]
+    lines += [f"  file: {file}" for file in settings.files()]
+    # Without our health endpoint in the configuration nobody has said that it is ready.
+    state = "is ready" if HEALTH in settings.listeners() else "has been started"
+    return "\n".join([f"the Collector {state}", *lines])
+
+
+def _exit_on_signal(number: int, _frame: FrameType | None) -> None:
+    sys.exit(128 + number)

@@ -1,0 +1,131 @@
+"""The entry point ``opentelemetry_configurator``: builds the SDK and opens the doors.
+
+Room: `distro`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Any
+
+from opentelemetry import metrics
+from opentelemetry._logs import set_logger_provider
+from opentelemetry.metrics import set_meter_provider
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.trace import set_tracer_provider
+
+from otel_llm_router import telemetry
+from otel_llm_router._otel_compat import BaseConfigurator
+from otel_llm_router._version import __version__
+from otel_llm_router.distro import _sdk, resource, settings
+from otel_llm_router.distro._lifecycle import Lifecycle
+from otel_llm_router.distro.settings import Settings
+from otel_llm_router.export.otlp import Reporter, silence_exporters
+from otel_llm_router.export.scrape import ScrapeReader
+from otel_llm_router.export.server import Endpoints, ScrapeServer
+from otel_llm_router.health import Checker, builtin_checks
+from otel_llm_router.signals.instruments import self_telemetry
+from otel_llm_router.telemetry import process
+from otel_llm_router.telemetry.instrumenting import SCOPE, guard, recorder, set_strict
+
+_logger = logging.getLogger("otel_llm_router")
+
+CONFIG_FILE = "OTEL_CONFIG_FILE"
+
+
+class Configurator(BaseConfigurator):
+    """Builds the SDK from the options and the standard variables."""
+
+    def _configure(self, **kwargs: Any) -> None:
+        if settings.sdk_disabled():
+            return
+        options, problems = settings.read()
+        for problem in problems:
+            _logger.warning("otel-llm-router: %s", problem)
+        if options.disabled:
+            return
+        set_strict(strict=options.strict)
+        telemetry.default.genai_metrics = options.genai_metrics
+        recorder().bounds.limit(options.label_limit)
+        lifecycle = Lifecycle(options.exit_budget)
+        if os.environ.get(CONFIG_FILE):
+            self._from_file(options, lifecycle)
+        else:
+            self._from_environment(options, lifecycle, kwargs.get("auto_instrumentation_version"))
+        if options.process_metrics:
+            process.observe(recorder())
+        lifecycle.arm()
+
+    def _from_environment(self, options: Settings, lifecycle: Lifecycle, version: str | None) -> None:
+        silence_exporters()
+        reader = _scrape_reader() if options.scrape and settings.with_prometheus() else None
+        providers = _sdk.build(resource.build(version), [reader] if reader else [], Reporter(_export_failed))
+        for problem in providers.problems:
+            _logger.warning("otel-llm-router: %s", problem)
+        set_tracer_provider(providers.tracer)
+        set_meter_provider(providers.meter)
+        set_logger_provider(providers.logger)
+        lifecycle.add([provider.shutdown for provider in providers.all()])
+        if options.scrape:
+            _serve(options, reader, lifecycle)
+
+    def _from_file(self, options: Settings, lifecycle: Lifecycle) -> None:
+        """Let the SDK configure itself from the file, as far as it can, and add our scrape door."""
+        try:
+            from opentelemetry.configuration import configure_sdk, load_config_file  # noqa: PLC0415  # pyright: ignore[reportMissingTypeStubs]
+        except ImportError:
+            _logger.warning(
+                "otel-llm-router: %s is set, but the package that reads it is not installed. Without it nothing is "
+                "exported; the application runs on. Install it: pip install 'otel-llm-router[config-file]'",
+                CONFIG_FILE,
+            )
+            return
+        try:
+            configure_sdk(load_config_file(os.environ[CONFIG_FILE]))
+        except Exception as error:  # noqa: BLE001  # the file can hold anything
+            _logger.warning(
+                "otel-llm-router: %s=%s cannot be used, and nothing is exported; the application runs on. %s: %s",
+                CONFIG_FILE,
+                os.environ[CONFIG_FILE],
+                type(error).__name__,
+                error,
+            )
+            return
+        provider = metrics.get_meter_provider()
+        reader = None
+        if options.scrape and isinstance(provider, MeterProvider):
+            reader = _scrape_reader()
+            provider.add_metric_reader(reader)
+        if options.scrape:
+            _serve(options, reader, lifecycle)
+
+
+def _scrape_reader() -> ScrapeReader:
+    return ScrapeReader(SCOPE, timer=lambda seconds: recorder().record(self_telemetry.SCRAPE_DURATION, seconds))
+
+
+def _serve(options: Settings, reader: ScrapeReader | None, lifecycle: Lifecycle) -> None:
+    with guard("scrape server"):
+        checker = Checker(version=__version__)
+        for name, check in builtin_checks().items():
+            checker.add(name, check)
+        recorder().observe(
+            self_telemetry.HEALTH_CHECK_STATE,
+            "checker",
+            lambda: [(0.0 if healthy else 1.0, (name,)) for name, healthy in checker.states().items()],
+        )
+        server = ScrapeServer(Endpoints(reader, checker), host=options.scrape_host, port=options.scrape_port)
+        url = server.start()
+        if url is not None:
+            _logger.info("otel-llm-router: metrics at %s/metrics, health at %s/health", url, url)
+            if options.scrape_port == 0:
+                _logger.warning("otel-llm-router: metrics at %s/metrics", url)
+            lifecycle.add([server.stop])
+
+
+def _export_failed(signal: str, reason: str, lost: int) -> None:
+    with guard("export failure"):
+        recorder().record(self_telemetry.EXPORT_FAILURES, 1, signal, reason)
+        if lost:
+            recorder().record(self_telemetry.DROPPED, lost, signal, reason)

@@ -1,0 +1,63 @@
+"""The entry point ``opentelemetry_distro``: defaults for the standard variables, careful loading.
+
+Room: `distro`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Any, Final
+
+from opentelemetry.instrumentation.dependencies import DependencyConflictError
+from opentelemetry.instrumentation.distro import BaseDistro
+
+from otel_llm_router.distro import settings
+from otel_llm_router.signals import options
+
+_logger = logging.getLogger("otel_llm_router")
+
+ARGUMENTS: Final[dict[str, dict[str, Any]]] = {
+    # One span for each ASGI message would be most of all spans, and there is no variable against it.
+    "fastapi": {"exclude_spans": ["receive", "send"]},
+}
+"""Arguments that other packages' instrumentors are loaded with, by entry point name."""
+
+
+def disabled() -> bool:
+    """Whether the kill switch is on."""
+    return settings.sdk_disabled() or settings.read()[0].disabled
+
+
+class Distro(BaseDistro):
+    """Prepares the environment and loads each instrumentor on its own."""
+
+    def _configure(self, **kwargs: Any) -> None:  # noqa: ARG002  # upstream's signature
+        if disabled():
+            return
+        for variable, value in options.STANDARD_DEFAULTS.items():
+            os.environ.setdefault(variable, value)
+
+    def load_instrumentor(self, entry_point: Any, **kwargs: Any) -> None:
+        """Load one instrumentor; its failure is said once and stops nothing else.
+
+        Raises:
+            DependencyConflictError: the library is missing or of another version; upstream logs it.
+            ImportError: the library is missing; upstream passes over it.
+        """
+        if disabled():
+            return
+        try:
+            arguments = {**ARGUMENTS.get(entry_point.name, {}), **kwargs}
+            super().load_instrumentor(entry_point, **arguments)  # pyright: ignore[reportUnknownMemberType]
+        except (DependencyConflictError, ImportError):
+            raise
+        except Exception as error:  # any instrumentor of any package
+            _logger.warning(
+                "otel-llm-router: instrumentor %s failed with %s and is left out; everything else goes on. "
+                "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=%s switches it off.",
+                entry_point.name,
+                type(error).__name__,
+                entry_point.name,
+            )
+            _logger.debug("instrumentor %s failed", entry_point.name, exc_info=error)

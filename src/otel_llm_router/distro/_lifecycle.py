@@ -1,0 +1,68 @@
+"""The end of the process: what is buffered leaves, within one deadline for all signals.
+
+Room: `distro`. The SDK's own exit handlers run one after the other and take up to 50 s with a
+collector that does not answer; and a server such as uvicorn ends itself with the signal it was
+stopped by, so that no exit handler runs at all.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Sequence
+from types import FrameType
+from typing import Any
+
+from otel_llm_router.telemetry.instrumenting import guard
+
+
+class Lifecycle:
+    """Runs the closing work once, whichever way the process ends.
+
+    Args:
+        budget: Seconds that all of it may take together.
+    """
+
+    def __init__(self, budget: float) -> None:
+        self._budget = budget
+        self._work: list[Callable[[], None]] = []
+        self._closed = threading.Lock()
+        self._owner = os.getpid()
+
+    def add(self, work: Sequence[Callable[[], None]]) -> None:
+        """Add closing work; each piece runs in a thread of its own, beside the others."""
+        self._work.extend(work)
+
+    def arm(self) -> None:
+        """Run the work at interpreter exit and at SIGTERM."""
+        atexit.register(self.close)
+        # Only where SIGTERM would end the process outright; a handler of the application's comes first
+        # and ends it in its own way. Handlers can be set in the main thread only.
+        if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+            signal.signal(signal.SIGTERM, self._terminated)
+
+    def close(self) -> None:
+        """Run the work, if it has not been run, and return when it is done or the budget is spent."""
+        # A forked child inherits the handlers but not the threads that they would wait for.
+        if os.getpid() != self._owner or not self._closed.acquire(blocking=False):
+            return
+        deadline = time.monotonic() + self._budget
+        threads = [threading.Thread(target=_quietly, args=(work,), daemon=True) for work in self._work]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+    def _terminated(self, number: int, _frame: FrameType | None) -> Any:
+        self.close()
+        # End as the process would have ended without us: killed by the signal.
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+
+def _quietly(work: Callable[[], None]) -> None:
+    with guard("exit"):
+        work()

@@ -1,0 +1,127 @@
+"""Builds the SDK: three providers, one resource, two doors for the same metrics.
+
+Room: `distro`. The standard variables choose exporters, sampler and id generator; our views and our
+scrape reader are added. (The single aggregation that both doors are to read will take the place of
+the SDK's for our own scope here, behind the same providers.)
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
+from opentelemetry.sdk.metrics.view import DropAggregation, ExplicitBucketHistogramAggregation, View
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+from otel_llm_router import _otel_compat as _compat
+from otel_llm_router.export.otlp import (
+    Reporter,
+    ReportingLogExporter,
+    ReportingMetricExporter,
+    ReportingSpanExporter,
+)
+from otel_llm_router.signals.instruments import requests
+
+_logger = logging.getLogger("otel_llm_router")
+
+SERVER_DURATION_BUCKETS: Final = (0.005, *requests.HTTP_DURATION_BUCKETS, 60.0, 120.0)
+"""The convention's bounds end at 10 s; a stream of an LLM does not."""
+
+
+@dataclass
+class Providers:
+    """What was built.
+
+    Args:
+        tracer: Tracer provider.
+        meter: Meter provider.
+        logger: Logger provider.
+        problems: What could not be built, in sentences for the log.
+    """
+
+    tracer: TracerProvider
+    meter: MeterProvider
+    logger: LoggerProvider
+    problems: list[str] = field(default_factory=list[str])
+
+    def all(self) -> tuple[TracerProvider, MeterProvider, LoggerProvider]:
+        """Return the three providers."""
+        return self.tracer, self.meter, self.logger
+
+
+def views() -> list[View]:
+    """Return views for what other instrumentations record about HTTP."""
+    return [
+        View(
+            instrument_name="http.server.request.duration",
+            aggregation=ExplicitBucketHistogramAggregation(SERVER_DURATION_BUCKETS),
+        ),
+        # The ASGI instrumentation keeps it on an object that requests share: a stream reports another's size.
+        View(instrument_name="http.server.response.body.size", aggregation=DropAggregation()),
+    ]
+
+
+def build(resource: Resource, readers: Iterable[MetricReader], reporter: Reporter) -> Providers:
+    """Build the providers from the standard variables.
+
+    A signal whose exporter cannot be made goes without one; the others are built all the same.
+
+    Args:
+        resource: Who is sending.
+        readers: Metric readers beside the exporters.
+        reporter: Told what becomes of each export.
+    """
+    problems: list[str] = []
+    sampler = _compat.import_sampler(_compat.sampler_name())
+    tracer = TracerProvider(
+        resource=resource,
+        sampler=sampler,
+        id_generator=_compat.import_id_generator(_compat.id_generator_name()),
+        shutdown_on_exit=False,
+    )
+    for exporter in _exporters("traces", problems):
+        tracer.add_span_processor(BatchSpanProcessor(ReportingSpanExporter(exporter, reporter)))
+    metric_readers = [
+        exporter
+        if isinstance(exporter, MetricReader)
+        else PeriodicExportingMetricReader(ReportingMetricExporter(exporter, reporter))
+        for exporter in _exporters("metrics", problems)
+    ]
+    meter = MeterProvider(
+        resource=resource, metric_readers=[*metric_readers, *readers], views=views(), shutdown_on_exit=False
+    )
+    logger = LoggerProvider(resource=resource, shutdown_on_exit=False)
+    for exporter in _exporters("logs", problems):
+        logger.add_log_record_processor(BatchLogRecordProcessor(ReportingLogExporter(exporter, reporter)))
+    return Providers(tracer, meter, logger, problems)
+
+
+def _exporters(signal: Any, problems: list[str]) -> list[Any]:
+    """Make the exporters that ``OTEL_{signal}_EXPORTER`` names, but for ``prometheus``, which is our door."""
+    made: list[Any] = []
+    try:
+        names = [name for name in _compat.exporter_names(signal) if name != "prometheus"]
+    except Exception as error:  # noqa: BLE001  # an unknown protocol
+        problems.append(f"no exporter for {signal}: {error}")
+        return made
+    for name in names:
+        try:
+            classes = _compat.import_exporters(
+                [name] if signal == "traces" else [],
+                [name] if signal == "metrics" else [],
+                [name] if signal == "logs" else [],
+            )
+            made.extend(cls() for group in classes for cls in group.values())
+        except Exception as error:  # noqa: BLE001, PERF203  # a name nobody registered, a missing package, a bad variable
+            problems.append(
+                f"exporter {name!r} for {signal} (OTEL_{signal.upper()}_EXPORTER) cannot be used and is left out: {error}"
+            )
+    return made

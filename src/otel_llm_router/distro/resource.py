@@ -1,0 +1,48 @@
+"""Who is sending: the resource of everything that leaves the process.
+
+Room: `distro`.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+
+from opentelemetry.sdk.resources import Resource, ResourceDetector
+
+from otel_llm_router._version import DISTRIBUTION, __version__
+
+DEFAULT_SERVICE_NAME = "llm-router"
+"""Service name where nobody gives one; unlike OpenTelemetry's ``unknown_service`` it says what it is."""
+
+
+def attributes() -> Mapping[str, str]:
+    """Return what the distribution adds to a resource."""
+    return {
+        "telemetry.distro.name": DISTRIBUTION,
+        "telemetry.distro.version": __version__,
+        "service.instance.id": str(uuid.uuid4()),
+    }
+
+
+class RouterResourceDetector(ResourceDetector):
+    """The same for resources that are built elsewhere.
+
+    Name it ``otel_llm_router`` in ``OTEL_EXPERIMENTAL_RESOURCE_DETECTORS`` or in a configuration file.
+    """
+
+    def detect(self) -> Resource:
+        """Return a resource with what the distribution adds."""
+        return Resource(attributes())
+
+
+def build(auto_instrumentation_version: str | None) -> Resource:
+    """Build the resource from the environment, with defaults for what it does not say."""
+    own = dict(attributes())
+    if auto_instrumentation_version:
+        own["telemetry.auto.version"] = auto_instrumentation_version
+    resource = Resource(own).merge(Resource.create())  # the environment has the last word, instance id included
+    name = str(resource.attributes.get("service.name", ""))
+    if not name or name.startswith("unknown_service"):
+        resource = resource.merge(Resource({"service.name": DEFAULT_SERVICE_NAME}))
+    return resource

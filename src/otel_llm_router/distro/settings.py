@@ -1,0 +1,118 @@
+"""Options, read and checked.
+
+Room: `distro`. Environment variables come in; a frozen `Settings` goes out. A value that cannot be
+read is said with the option's name, the value and what is allowed, and the default is used: a typing
+error in a telemetry option must not keep a router from starting.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from otel_llm_router.signals import Option, options
+from otel_llm_router.telemetry import GenAIMetrics
+
+DOCUMENTATION: Final = "docs/configuration.md"
+
+_TRUE: Final = frozenset({"true", "1", "yes", "on"})
+_FALSE: Final = frozenset({"false", "0", "no", "off"})
+
+
+class OptionError(ValueError):
+    """An option has a value that it cannot have; the message says which are allowed."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every option's value; see `otel_llm_router.signals.options` for what each does."""
+
+    disabled: bool
+    scrape: bool
+    scrape_host: str
+    scrape_port: int
+    genai_metrics: GenAIMetrics
+    label_limit: int
+    process_metrics: bool
+    exit_budget: float
+    strict: bool
+
+
+def read(environ: Mapping[str, str] | None = None) -> tuple[Settings, list[str]]:
+    """Read the options from ``environ`` (the process's own by default).
+
+    Returns:
+        The settings, and what is wrong with the environment in sentences for the log.
+    """
+    environ = os.environ if environ is None else environ
+    problems: list[str] = []
+    values: dict[str, bool | int | float | str] = {}
+    for option in options.OPTIONS:
+        values[option.name] = option.default
+        # The weakest first, so that the option's own variable has the last word.
+        for variable in (*reversed(option.aliases), option.env):
+            text = environ.get(variable, "").strip()
+            if not text:
+                continue
+            try:
+                values[option.name] = parse(option, text, variable)
+            except OptionError as error:
+                problems.append(f"{error}; {option.default!r} is used")
+    problems.extend(_unknown(environ))
+    return Settings(**values), problems  # pyright: ignore[reportArgumentType]  # each option parses to its own type
+
+
+def parse(option: Option, text: str, variable: str) -> bool | int | float | str:
+    """Read the text of one option.
+
+    Raises:
+        OptionError: the text is not an allowed value.
+    """
+    wrong = OptionError(f"{variable}={text!r} is not allowed: it takes {option.allowed} (see {DOCUMENTATION})")
+    if option.type == "bool":
+        if text.lower() in _TRUE | _FALSE:
+            return text.lower() in _TRUE
+        raise wrong
+    if option.type == "choice":
+        if text.lower() in option.choices:
+            return text.lower()
+        raise wrong
+    if option.type == "str":
+        return text
+    try:
+        number = int(text) if option.type == "int" else float(text)
+    except ValueError:
+        raise wrong from None
+    too_small = option.minimum is not None and number < option.minimum
+    too_large = option.maximum is not None and number > option.maximum
+    if too_small or too_large or not math.isfinite(number):
+        raise wrong
+    return number
+
+
+def _unknown(environ: Mapping[str, str]) -> list[str]:
+    known = {option.env for option in options.OPTIONS}
+    problems: list[str] = []
+    for variable in sorted(environ):
+        if variable.startswith(options.PREFIX) and variable not in known:
+            close = difflib.get_close_matches(variable, known, n=1)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            problems.append(f"{variable} is no option of this version and is ignored{hint} (see {DOCUMENTATION})")
+    return problems
+
+
+def sdk_disabled(environ: Mapping[str, str] | None = None) -> bool:
+    """Whether OpenTelemetry as a whole is switched off by its standard variable."""
+    environ = os.environ if environ is None else environ
+    return environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+
+
+def with_prometheus(environ: Mapping[str, str] | None = None) -> bool:
+    """Whether the standard variable for metric exporters asks for a scrape endpoint."""
+    environ = os.environ if environ is None else environ
+    names = environ.get("OTEL_METRICS_EXPORTER", "prometheus")
+    return "prometheus" in {name.strip() for name in names.split(",")}

@@ -1,0 +1,210 @@
+"""A small HTTP server for one thread: `h11` reads and writes HTTP, asyncio the sockets.
+
+Room: `export`. It lives inside somebody else's process, so it shares nothing with it: no logger, no
+signal handler, no event loop. Every connection has deadlines, and there are never more than a fixed
+number: the one that has been idle for longest makes room for a new one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import socket
+import threading
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import h11
+
+MAX_CONNECTIONS: Final = 256
+HEADER_SECONDS: Final = 10.0
+"""A connection that has not sent a whole request for so long is closed."""
+WRITE_SECONDS: Final = 10.0
+"""A client that has not read a whole answer for so long is cut off."""
+MAX_HEADER_BYTES: Final = 16 * 1024
+CHUNK: Final = 64 * 1024
+"""An answer is written in pieces of this size, so that slow readers do not each hold a copy of it."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request; there are no bodies here."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Response:
+    """One answer."""
+
+    status: int
+    body: bytes
+    content_type: str
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class HttpServer:
+    """Serves a handler on a listening socket, inside a running event loop.
+
+    Args:
+        handler: Answers each request; what it raises is its own to handle.
+    """
+
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
+        # In the order in which they were last active; the task to cancel for each connection.
+        self._connections: dict[asyncio.Task[None], None] = {}
+
+    async def serve(self, listening: socket.socket, stop: asyncio.Event) -> None:
+        """Serve until ``stop`` is set, then close every connection."""
+        server = await asyncio.start_server(self._connected, sock=listening, limit=MAX_HEADER_BYTES)
+        async with server:
+            await stop.wait()
+            server.close()
+            for task in tuple(self._connections):
+                task.cancel()
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is None:
+            return
+        if len(self._connections) >= MAX_CONNECTIONS:
+            next(iter(self._connections)).cancel()
+        self._connections[task] = None
+        try:
+            await self._converse(task, reader, writer)
+        except (asyncio.CancelledError, asyncio.TimeoutError, OSError, h11.RemoteProtocolError):
+            pass  # it was slow, idle, gone or no HTTP
+        finally:
+            self._connections.pop(task, None)
+            writer.transport.abort()
+
+    async def _converse(
+        self, task: asyncio.Task[None], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        connection = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEADER_BYTES)
+        while True:
+            try:
+                request = await asyncio.wait_for(_receive(connection, reader), HEADER_SECONDS)
+            except h11.RemoteProtocolError as error:
+                await self._send(connection, writer, _refusal(error), head=False)
+                return
+            if request is None:
+                return
+            self._connections[task] = self._connections.pop(task)
+            response = await self._handler(request)
+            await self._send(connection, writer, response, head=request.method == "HEAD")
+            if connection.our_state is not h11.DONE or connection.their_state is not h11.DONE:
+                return
+            connection.start_next_cycle()
+
+    async def _send(
+        self, connection: h11.Connection, writer: asyncio.StreamWriter, response: Response, *, head: bool
+    ) -> None:
+        if connection.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:
+            return
+        headers = {
+            "content-type": response.content_type,
+            "content-length": str(len(response.body)),
+            "cache-control": "no-store",
+            **response.headers,
+        }
+        start = connection.send(h11.Response(status_code=response.status, headers=list(headers.items())))
+        writer.write(start)
+        body = b"" if head else response.body
+
+        async def rest() -> None:
+            for begin in range(0, len(body), CHUNK):
+                writer.write(connection.send(h11.Data(data=body[begin : begin + CHUNK])))
+                await writer.drain()
+            end = connection.send(h11.EndOfMessage())
+            writer.write(end)
+            await writer.drain()
+
+        await asyncio.wait_for(rest(), WRITE_SECONDS)
+
+
+async def _receive(connection: h11.Connection, reader: asyncio.StreamReader) -> Request | None:
+    """Read one request to its end; None when the client has gone."""
+    request: Request | None = None
+    while True:
+        event = connection.next_event()
+        if event is h11.NEED_DATA:
+            connection.receive_data(await reader.read(CHUNK))
+        elif isinstance(event, h11.Request):
+            headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in event.headers}
+            path = event.target.decode("latin-1").partition("?")[0]
+            request = Request(event.method.decode("latin-1"), path, headers)
+        elif isinstance(event, h11.EndOfMessage):
+            return request
+        elif isinstance(event, h11.ConnectionClosed) or event is h11.PAUSED:
+            return None
+
+
+def _refusal(error: h11.RemoteProtocolError) -> Response:
+    status = error.error_status_hint
+    return Response(status, b"this is not a request that is understood here\n", "text/plain; charset=utf-8")
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens on ``host`` and ``port``.
+
+    Raises:
+        OSError: the address is taken, or not ours to take.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(MAX_CONNECTIONS)
+    except OSError:
+        listening.close()
+        raise
+    return listening
+
+
+class Runner:
+    """An `HttpServer` with an event loop of its own, to be run in a thread and stopped from any other.
+
+    Args:
+        handler: Answers each request.
+        listening: Where to serve; closed at the end.
+    """
+
+    def __init__(self, handler: Handler, listening: socket.socket) -> None:
+        self._handler = handler
+        self._listening = listening
+        self._lock = threading.Lock()
+        self._stop: Callable[[], object] | None = None
+        self._stopped = False
+
+    def run(self) -> None:
+        """Serve until `stop` is called, which may already have been."""
+        try:
+            asyncio.run(self._main())
+        finally:
+            self._listening.close()
+
+    def stop(self) -> None:
+        """Let `run` come to its end."""
+        with self._lock:
+            self._stopped = True
+            if self._stop is not None:
+                with contextlib.suppress(RuntimeError):  # the loop has ended
+                    self._stop()
+
+    async def _main(self) -> None:
+        stop, loop = asyncio.Event(), asyncio.get_running_loop()
+        with self._lock:
+            self._stop = functools.partial(loop.call_soon_threadsafe, stop.set)
+            if self._stopped:
+                return
+        await HttpServer(self._handler).serve(self._listening, stop)

@@ -1,0 +1,251 @@
+"""OTLP exporters that say what becomes of what they are given.
+
+Room: `export`. The SDK's own exporters come in; exporters of the same interface go out that never
+raise, count what failed and what was lost, and say so once: when a collector cannot be reached, and
+when it can again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import re
+import socket
+import threading
+from collections.abc import Callable, Generator, Sequence
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from opentelemetry.sdk._logs import ReadableLogRecord
+from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
+from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult, MetricsData
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+
+from otel_llm_router import _otel_compat
+
+_logger = logging.getLogger("otel_llm_router")
+
+_NOISY: Final = "opentelemetry.exporter.otlp"
+"""The exporters' loggers: several lines for each failed batch, of which ours is the summary."""
+
+_CODE: Final = re.compile(r"(?:code: |StatusCode\.)([1-5]\d\d|[A-Z_]+)")
+
+OnFailure = Callable[[str, str, int], None]
+"""Called with signal, reason and number of lost records (0 where nothing is lost, as with metrics)."""
+
+
+class Reporter:
+    """Says once what is wrong with each destination, and once that it is right again.
+
+    Args:
+        on_failure: Counts failures.
+    """
+
+    def __init__(self, on_failure: OnFailure) -> None:
+        self._on_failure = on_failure
+        self._failing: set[str] = set()
+        self._lock = threading.Lock()
+
+    def failed(self, signal: str, destination: str, why: str, lost: int) -> None:
+        """Account for a failed export."""
+        reason = classify(why)
+        if reason == "timeout" and "max retries" in why and not _listens(destination):
+            reason = "refused"  # the exporter's last word is the same for both
+        self._on_failure(signal, reason, lost)
+        with self._lock:
+            if destination in self._failing:
+                return
+            self._failing.add(destination)
+        _logger.warning(
+            "otel-llm-router: cannot deliver %s to the collector at %s: %s. The application goes on; what cannot be "
+            "delivered is lost and counted in llm_router.telemetry.dropped. Set OTEL_EXPORTER_OTLP_ENDPOINT to where "
+            "a collector listens, or OTEL_TRACES_EXPORTER=none, OTEL_LOGS_EXPORTER=none and "
+            "OTEL_METRICS_EXPORTER=prometheus to do without. (Said once until it answers.)",
+            signal,
+            destination,
+            _explain(reason, why),
+        )
+
+    def delivered(self, destination: str) -> None:
+        """Account for a successful export."""
+        if destination not in self._failing:
+            return
+        with self._lock:
+            self._failing.discard(destination)
+        _logger.warning("otel-llm-router: the collector at %s answers again", destination)
+
+
+_EXPLANATIONS: Final = {
+    "refused": "nothing listens there (connection refused) or the name cannot be resolved",
+    "timeout": "no answer in time",
+    "rejected": "it does not accept them",
+    "encoding": "they cannot be encoded",
+}
+
+
+def _explain(reason: str, why: str) -> str:
+    """Return why an export failed; never an exporter's whole message, which may repeat a URL's credentials."""
+    code = _CODE.search(why)
+    return _EXPLANATIONS.get(reason, "it failed") + (f" (answered {code.group(1)})" if code else "")
+
+
+def classify(why: str) -> str:
+    """Return the reason label for an exporter's own words."""
+    words = why.lower()
+    if "code: 4" in words or "code: 5" in words:
+        return "rejected"
+    if "refused" in words or "resolve" in words or "name or service" in words or "unavailable" in words:
+        return "refused"
+    if "timed out" in words or "timeout" in words or "deadline" in words:
+        return "timeout"
+    return "encoding" if "encode" in words or "serializ" in words else "other"
+
+
+def _listens(destination: str) -> bool:
+    """Whether something accepts connections at a destination."""
+    parts = urlsplit(destination if "://" in destination else f"//{destination}")
+    try:
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        with socket.create_connection((parts.hostname or "", port), timeout=0.2):
+            return True
+    except (OSError, ValueError):
+        return False
+
+
+def destination_of(exporter: Any) -> str:
+    """Return scheme, host and port that an exporter sends to, without credentials, path or query."""
+    endpoint = _otel_compat.endpoint_of(exporter)
+    with contextlib.suppress(ValueError):
+        parts = urlsplit(endpoint if "://" in endpoint else f"//{endpoint}")
+        if parts.hostname:
+            port = f":{parts.port}" if parts.port else ""
+            return f"{parts.scheme}://{parts.hostname}{port}" if parts.scheme else f"{parts.hostname}{port}"
+    return "the configured endpoint"
+
+
+class _LastWords(logging.Handler):
+    """Keeps each thread's last message of the exporters, in place of printing it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._local = threading.local()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with contextlib.suppress(Exception):
+            kept: list[str] = getattr(self._local, "words", [])
+            self._local.words = [*kept[-3:], record.getMessage()]
+            _logger.debug("%s: %s", record.name, record.getMessage())
+
+    def take(self) -> str:
+        """Return and forget what this thread's exporter said."""
+        words: list[str] = getattr(self._local, "words", [])
+        self._local.words = []
+        return " | ".join(words)
+
+
+_last_words = _LastWords()
+
+
+def silence_exporters() -> None:
+    """Take the exporters' own log lines; the reporter says what matters in them."""
+    noisy = logging.getLogger(_NOISY)
+    if _last_words not in noisy.handlers:
+        noisy.addHandler(_last_words)
+    noisy.propagate = False
+
+
+class _Reporting:
+    """What the three wrappers share."""
+
+    def __init__(self, inner: Any, signal: str, reporter: Reporter) -> None:
+        self._inner = inner
+        self._signal = signal
+        self._reporter = reporter
+        self._destination = destination_of(inner)
+
+    @contextlib.contextmanager
+    def _accounted(self, lost: int) -> Generator[list[bool]]:
+        """Report the outcome that the block puts into the list; an exception is a failure."""
+        _last_words.take()
+        success: list[bool] = []
+        why = ""
+        try:
+            yield success
+        except Exception as error:  # noqa: BLE001  # an exporter that raises has failed
+            why = f"{type(error).__name__}: {error}"
+        if success and success[-1]:
+            self._reporter.delivered(self._destination)
+        else:
+            self._reporter.failed(self._signal, self._destination, why or _last_words.take(), lost)
+
+
+class ReportingSpanExporter(SpanExporter, _Reporting):
+    """A span exporter that reports its failures."""
+
+    def __init__(self, inner: SpanExporter, reporter: Reporter) -> None:
+        _Reporting.__init__(self, inner, "traces", reporter)
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Export ``spans``; never raises."""
+        result = SpanExportResult.FAILURE
+        with self._accounted(len(spans)) as success:
+            result = self._inner.export(spans)
+            success.append(result is SpanExportResult.SUCCESS)
+        return result
+
+    def shutdown(self) -> None:
+        """Stop; an export that waits to try again gives up."""
+        self._inner.shutdown()
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Flush what the exporter itself holds."""
+        return self._inner.force_flush(timeout_millis)
+
+
+class ReportingLogExporter(LogRecordExporter, _Reporting):
+    """A log exporter that reports its failures."""
+
+    def __init__(self, inner: LogRecordExporter, reporter: Reporter) -> None:
+        _Reporting.__init__(self, inner, "logs", reporter)
+
+    def export(self, batch: Sequence[ReadableLogRecord]) -> LogRecordExportResult:
+        """Export ``batch``; never raises."""
+        result = LogRecordExportResult.FAILURE
+        with self._accounted(len(batch)) as success:
+            result = self._inner.export(batch)
+            success.append(result is LogRecordExportResult.SUCCESS)
+        return result
+
+    def shutdown(self) -> None:
+        """Stop; an export that waits to try again gives up."""
+        self._inner.shutdown()
+
+    def force_flush(self, timeout_millis: int = 10_000) -> bool:
+        """Flush what the exporter itself holds."""
+        flush = getattr(self._inner, "force_flush", None)  # optional in the interface
+        return True if flush is None else bool(flush(timeout_millis))
+
+
+class ReportingMetricExporter(MetricExporter, _Reporting):
+    """A metric exporter that reports its failures; cumulative values make up for a failed export."""
+
+    def __init__(self, inner: MetricExporter, reporter: Reporter) -> None:
+        MetricExporter.__init__(self, **_otel_compat.metric_preferences(inner))
+        _Reporting.__init__(self, inner, "metrics", reporter)
+
+    def export(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any) -> MetricExportResult:
+        """Export ``metrics_data``; never raises."""
+        result = MetricExportResult.FAILURE
+        with self._accounted(0) as success:
+            result = self._inner.export(metrics_data, timeout_millis=timeout_millis, **kwargs)
+            success.append(result is MetricExportResult.SUCCESS)
+        return result
+
+    def shutdown(self, timeout_millis: float = 30_000, **kwargs: Any) -> None:
+        """Stop; an export that waits to try again gives up."""
+        self._inner.shutdown(timeout_millis=timeout_millis, **kwargs)
+
+    def force_flush(self, timeout_millis: float = 10_000) -> bool:
+        """Flush what the exporter itself holds."""
+        return self._inner.force_flush(timeout_millis)

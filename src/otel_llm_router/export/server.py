@@ -1,0 +1,127 @@
+"""The scrape server: ``/metrics`` and the health endpoints, in a thread of its own.
+
+Room: `export`. A reader and a health checker come in; HTTP answers go out. A port that is taken is
+one warning and costs nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import threading
+from typing import Any, Final
+
+from otel_llm_router.export import _http
+from otel_llm_router.export._http import Request, Response
+from otel_llm_router.export.scrape import ScrapeReader
+from otel_llm_router.health import Checker
+
+_logger = logging.getLogger("otel_llm_router")
+
+JSON: Final = "application/json"
+TEXT: Final = "text/plain; charset=utf-8"
+
+_INDEX: Final = "otel-llm-router\n\n/metrics\n/health\n/health/live\n/health/ready\n"
+
+
+class Endpoints:
+    """The answers of the server.
+
+    Args:
+        reader: What ``/metrics`` shows; None where there is none.
+        checker: What the health endpoints answer from; None where there is none.
+    """
+
+    def __init__(self, reader: ScrapeReader | None, checker: Checker | None) -> None:
+        self._reader = reader
+        self._checker = checker
+
+    async def __call__(self, request: Request) -> Response:
+        """Answer one request; checks and collection run beside the server's own loop."""
+        return await asyncio.to_thread(self.answer, request)
+
+    def answer(self, request: Request) -> Response:
+        """Answer one request."""
+        if request.method not in {"GET", "HEAD"}:
+            return Response(405, b"only GET and HEAD are answered here\n", TEXT, {"allow": "GET, HEAD"})
+        path = request.path.rstrip("/") or "/"
+        try:
+            if path == "/metrics" and self._reader is not None:
+                body, content_type = self._reader.render(request.headers.get("accept", ""))
+                return Response(200, body, content_type)
+            if path in {"/health", "/health/live", "/health/ready"} and self._checker is not None:
+                return self._health(path, self._checker)
+        except Exception as error:  # the server outlives any one answer
+            _logger.warning("otel-llm-router: %s while answering %s", type(error).__name__, path)
+            _logger.debug("while answering %s", path, exc_info=error)
+            return Response(500, b"the answer could not be made; the application's log says why\n", TEXT)
+        if path == "/":
+            return Response(200, _INDEX.encode(), TEXT)
+        return Response(404, b"not found; / lists what there is\n", TEXT)
+
+    @staticmethod
+    def _health(path: str, checker: Checker) -> Response:
+        if path == "/health/live":
+            return Response(200, _json({"status": "alive"}), JSON)
+        report = checker.report()
+        answer = report if path == "/health" else {"status": report["status"]}
+        return Response(503 if report["status"] == "critical" else 200, _json(answer), JSON)
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, indent=2).encode() + b"\n"
+
+
+class ScrapeServer:
+    """Serves `Endpoints` on one address from a daemon thread.
+
+    Args:
+        endpoints: What to serve.
+        host: Address to listen on.
+        port: Port to listen on; 0 takes a free one.
+    """
+
+    def __init__(self, endpoints: Endpoints, *, host: str, port: int) -> None:
+        self._endpoints = endpoints
+        self._host = host
+        self._port = port
+        self._runner: _http.Runner | None = None
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> str | None:
+        """Begin to serve; return the URL, or None (said once in the log) when the port is not to be had."""
+        try:
+            listening = _http.listen(self._host, self._port)
+        except OSError as error:
+            _logger.warning(
+                "otel-llm-router: no scrape endpoint: %s:%s cannot be listened on (%s). The application, OTLP and "
+                "instrumentation go on. Set OTEL_LLM_ROUTER_SCRAPE_PORT to a free port, or "
+                "OTEL_LLM_ROUTER_SCRAPE=false to do without.",
+                self._host,
+                self._port,
+                error.strerror or error,
+            )
+            return None
+        host, port = listening.getsockname()[:2]
+        self._runner = _http.Runner(self._endpoints, listening)
+        self._thread = threading.Thread(
+            target=self._serve, args=(self._runner,), name="otel-llm-router-scrape", daemon=True
+        )
+        self._thread.start()
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    @staticmethod
+    def _serve(runner: _http.Runner) -> None:
+        try:
+            runner.run()
+        except Exception as error:  # a thread of ours: nobody else would hear of it
+            _logger.warning("otel-llm-router: the scrape server stopped: %s", type(error).__name__)
+            _logger.debug("the scrape server stopped", exc_info=error)
+
+    def stop(self, timeout: float = 1.0) -> None:
+        """Stop serving and free the port, within ``timeout`` seconds."""
+        if self._runner is not None:
+            self._runner.stop()
+        if self._thread is not None:
+            self._thread.join(timeout)

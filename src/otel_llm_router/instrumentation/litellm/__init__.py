@@ -1,0 +1,67 @@
+"""LiteLLM's Router: requests, decisions, attempts, retries, fallbacks, cool-downs, cache, streams, cost.
+
+Room: `instrumentation`. Loaded by ``opentelemetry-instrument`` under the name ``llm_router_litellm``.
+LiteLLM itself is not imported: the hooks are put in place when the application imports it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from importlib import metadata
+from typing import Any
+
+import wrapt
+from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
+from opentelemetry.instrumentation.utils import unwrap
+
+from otel_llm_router.instrumentation.litellm import _streams, _targets
+from otel_llm_router.instrumentation.litellm._hooks import Hooks
+from otel_llm_router.instrumentation.litellm._watch import Watch
+from otel_llm_router.telemetry.instrumenting import guard
+
+_logger = logging.getLogger("otel_llm_router")
+
+_SUPPORTED = "litellm >= 1.80, < 2"
+
+
+class LiteLLMInstrumentor(BaseInstrumentor):
+    """Instruments LiteLLM's Router."""
+
+    _active = False
+    _places: list[tuple[Any, str]]
+
+    def instrumentation_dependencies(self) -> Collection[str]:
+        """Return the releases of LiteLLM that are supported."""
+        return (_SUPPORTED,)
+
+    def _instrument(self, **kwargs: Any) -> None:  # noqa: ARG002  # options of other instrumentors
+        self._places = []
+        self._active = True
+        wrapt.when_imported("litellm.router")(self._put_hooks)
+
+    def _put_hooks(self, _module: Any) -> None:
+        with guard("litellm.instrument"):
+            if not self._active or self._places:
+                return
+            found, watch = _targets.probe(), Watch()
+            hooks = Hooks(watch)
+            for hook, (owner, name) in found.owners.items():
+                wrapt.wrap_function_wrapper(owner, name, getattr(hooks, hook))
+                self._places.append((owner, name))
+            watch.installed(found.owners, found.missing, _version())
+            _logger.debug("otel-llm-router: LiteLLM hooks in place: %s", ", ".join(found.owners))
+
+    def _uninstrument(self, **kwargs: Any) -> None:  # noqa: ARG002
+        self._active = False
+        for owner, name in self._places:
+            unwrap(owner, name)
+        self._places = []
+        _streams.unwrap_classes()
+
+
+def _version() -> str:
+    try:
+        return metadata.version("litellm")
+    except metadata.PackageNotFoundError:
+        return "unknown"

@@ -1,0 +1,108 @@
+"""What is going on inside one LiteLLM Router call, for the hooks to share.
+
+Room: `instrumentation`. A level is one model group being tried, with its retries; a call is one
+try. Both are found through context variables, which follow the task that the Router works in.
+LiteLLM's own call ids are no use for it: the proxy shares one over all attempts of a request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+from otel_llm_router import telemetry
+from otel_llm_router.instrumentation.litellm import _deployments
+
+
+@dataclass(slots=True, eq=False)
+class Level:
+    """One model group of a request being tried: the requested one, or a fallback.
+
+    Args:
+        request: The request in flight.
+        group: Name of the model group.
+        operation: GenAI operation name of what is called.
+        fallback: Whether the group is tried because another failed.
+        routing: Whether this is a call that the Router makes in order to decide about another.
+        calls: Tries so far.
+    """
+
+    request: telemetry.Request
+    group: str
+    operation: str
+    fallback: bool = False
+    routing: bool = False
+    calls: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """One try of a level: at most one attempt, none when the answer came from the cache.
+
+    Args:
+        level: The level it belongs to.
+        deciding: Whether the Router is choosing a deployment right now.
+        target: The deployment it chose.
+        candidates: How many it chose from.
+        attempt: The call to the deployment, once it is made.
+        hit: Whether the response cache answered.
+        ready: When the deployment was chosen, by ``perf_counter_ns``.
+        stream_tagged: Whether the attempt's stream has been recognised.
+    """
+
+    level: Level
+    deciding: telemetry.Decision | None = None
+    target: telemetry.Target | None = None
+    candidates: int | None = None
+    attempt: telemetry.Attempt | None = None
+    hit: bool = False
+    ready: int | None = None
+    stream_tagged: bool = False
+
+    @property
+    def calls_next(self) -> bool:
+        """Whether the next thing to happen is the call to the deployment."""
+        return self.deciding is None and self.attempt is None and not self.hit
+
+    def begin_attempt(self, kwargs: Mapping[str, Any], began: int | None = None) -> None:
+        """Begin the attempt that the Router makes with ``kwargs``, now or as of ``began``."""
+        level = self.level
+        target = self.target or _deployments.from_call(kwargs, level.operation)
+        if level.routing:
+            reason = "routing"
+        elif level.calls > 1:
+            reason = "retry"
+        else:
+            reason = "fallback" if level.fallback else "initial"
+        self.attempt = level.request.begin_attempt(target, reason=reason, began=began)
+
+
+current_level: ContextVar[Level | None] = ContextVar("otel_llm_router_litellm_level", default=None)
+current_call: ContextVar[Call | None] = ContextVar("otel_llm_router_litellm_call", default=None)
+
+
+@contextmanager
+def entered(level: Level) -> Generator[None]:
+    """Make ``level`` the current one, with no call yet."""
+    previous_level, previous_call = current_level.get(), current_call.get()
+    current_level.set(level)
+    current_call.set(None)
+    try:
+        yield
+    finally:
+        current_level.set(previous_level)
+        current_call.set(previous_call)
+
+
+@contextmanager
+def calling(call: Call) -> Generator[None]:
+    """Make ``call`` the current one."""
+    previous = current_call.get()
+    current_call.set(call)
+    try:
+        yield
+    finally:
+        current_call.set(previous)
