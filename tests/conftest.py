@@ -1,0 +1,83 @@
+"""What all tests share: upstream providers on real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import threading
+import time
+from collections.abc import Awaitable, Callable, Generator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import uvicorn
+
+from otel_llm_router.cli.demo._upstream import Upstream
+
+# LiteLLM otherwise fetches its price table from the network when it is imported.
+os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+
+
+@pytest.fixture
+def eventually() -> Callable[[Callable[[], object]], Awaitable[bool]]:
+    """Wait until a condition holds; False when it does not within ten seconds."""
+
+    async def wait(condition: Callable[[], object]) -> bool:
+        for _ in range(1000):
+            if condition():
+                return True
+            await asyncio.sleep(0.01)
+        return False
+
+    return wait
+
+
+@pytest.fixture(scope="session")
+def serve() -> Generator[Any]:
+    """Serve ASGI applications in threads until the end of the session."""
+    running: list[tuple[uvicorn.Server, threading.Thread]] = []
+
+    def start(app: Any) -> str:
+        listening = socket.socket()
+        listening.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(app, log_level="critical", access_log=False, lifespan="off"))
+        thread = threading.Thread(target=lambda: server.run(sockets=[listening]), daemon=True)
+        thread.start()
+        running.append((server, thread))
+        while not server.started:
+            time.sleep(0.01)
+        return f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+    yield start
+    for server, thread in running:
+        server.should_exit = server.force_exit = True
+        thread.join(10)
+
+
+@dataclass
+class Provider:
+    """An upstream provider, where it listens, and its own record of what it served."""
+
+    name: str
+    base: str
+    upstream: Upstream
+
+    @property
+    def record(self) -> Any:
+        return self.upstream.record
+
+
+@pytest.fixture(scope="session")
+def _providers(serve: Any) -> dict[str, Provider]:
+    upstreams = {name: Upstream(name) for name in ("alpha", "beta", "gamma")}
+    return {name: Provider(name, serve(upstream.app), upstream) for name, upstream in upstreams.items()}
+
+
+@pytest.fixture
+def providers(_providers: dict[str, Provider]) -> dict[str, Provider]:
+    """Three upstream providers with an empty record."""
+    for provider in _providers.values():
+        provider.record.clear()
+    return _providers

@@ -1,0 +1,54 @@
+"""The names of OpenTelemetry that are not public, and what we rely on of each."""
+
+from __future__ import annotations
+
+import pytest
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.metrics.export import AggregationTemporality
+from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
+from opentelemetry.sdk.trace.sampling import ParentBased
+
+from otel_llm_router import _otel_compat as compat
+
+
+def test_exporters_come_from_the_standard_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_TRACES_EXPORTER", "otlp,console")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")
+    assert compat.exporter_names("traces") == ["otlp_proto_http", "console"]
+    traces, metrics, logs = compat.import_exporters(["otlp_proto_http"], ["otlp_proto_http"], ["otlp_proto_http"])
+    assert traces["otlp_proto_http"] is OTLPSpanExporter
+    assert metrics["otlp_proto_http"] is OTLPMetricExporter
+    assert len(logs) == 1
+    monkeypatch.setenv("OTEL_TRACES_EXPORTER", "none")
+    assert compat.exporter_names("traces") == []
+
+
+def test_sampler_and_id_generator(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "parentbased_traceidratio")
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER_ARG", "0.25")
+    sampler = compat.import_sampler(compat.sampler_name())
+    assert isinstance(sampler, ParentBased)
+    assert "0.25" in sampler.get_description()
+    assert isinstance(compat.import_id_generator(compat.id_generator_name()), RandomIdGenerator)
+
+
+def test_the_prometheus_exporters_rules_for_names() -> None:
+    assert compat.map_unit("s") == "seconds"
+    assert compat.map_unit("By") == "bytes"
+    assert compat.map_unit("{request}") == ""
+    assert compat.sanitize_full_name("a.b-c") == "a_b_c"
+    assert compat.sanitize_attribute("a.b") == "a_b"
+
+
+def test_what_an_exporter_says_about_itself() -> None:
+    exporter = OTLPMetricExporter(endpoint="http://collector:4318/v1/metrics")
+    assert compat.endpoint_of(exporter) == "http://collector:4318/v1/metrics"
+    temporality = compat.metric_preferences(exporter)["preferred_temporality"]
+    assert set(temporality.values()) <= {AggregationTemporality.CUMULATIVE, AggregationTemporality.DELTA}
+    assert compat.endpoint_of(object()) == ""
+
+
+def test_a_configurator_can_be_built_on() -> None:
+    assert issubclass(compat.BaseConfigurator, object)
+    assert hasattr(compat.BaseConfigurator, "configure")

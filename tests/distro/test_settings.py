@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import pytest
+
+from otel_llm_router import environment_variables
+from otel_llm_router.distro import settings
+from otel_llm_router.signals import options
+
+
+def test_defaults() -> None:
+    found, problems = settings.read({})
+    assert problems == []
+    assert found == settings.Settings(**{option.name: option.default for option in options.OPTIONS})  # pyright: ignore[reportArgumentType]
+    assert (found.scrape_host, found.scrape_port) == ("127.0.0.1", 9090)
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "name", "value"),
+    [
+        ("OTEL_LLM_ROUTER_DISABLED", "TRUE", "disabled", True),
+        ("OTEL_LLM_ROUTER_SCRAPE", "no", "scrape", False),
+        ("OTEL_LLM_ROUTER_SCRAPE_PORT", " 9191 ", "scrape_port", 9191),
+        ("OTEL_EXPORTER_PROMETHEUS_PORT", "9192", "scrape_port", 9192),
+        ("OTEL_EXPORTER_PROMETHEUS_HOST", "0.0.0.0", "scrape_host", "0.0.0.0"),
+        ("OTEL_LLM_ROUTER_GENAI_METRICS", "Both", "genai_metrics", "both"),
+        ("OTEL_LLM_ROUTER_EXIT_BUDGET", "0.5", "exit_budget", 0.5),
+    ],
+)
+def test_values(variable: str, text: str, name: str, value: object) -> None:
+    found, problems = settings.read({variable: text})
+    assert getattr(found, name) == value
+    assert problems == []
+
+
+def test_our_own_variable_is_stronger_than_its_alias() -> None:
+    found, _ = settings.read({"OTEL_EXPORTER_PROMETHEUS_PORT": "1", "OTEL_LLM_ROUTER_SCRAPE_PORT": "2"})
+    assert found.scrape_port == 2
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "allowed"),
+    [
+        ("OTEL_LLM_ROUTER_DISABLED", "maybe", "true or false"),
+        ("OTEL_LLM_ROUTER_SCRAPE_PORT", "ninety", "whole number from 0 to 65535"),
+        ("OTEL_LLM_ROUTER_SCRAPE_PORT", "70000", "whole number from 0 to 65535"),
+        ("OTEL_LLM_ROUTER_EXIT_BUDGET", "nan", "number from 0 to 60"),
+        ("OTEL_LLM_ROUTER_EXIT_BUDGET", "-1", "number from 0 to 60"),
+        ("OTEL_LLM_ROUTER_GENAI_METRICS", "newest", "one of old, new, both, none"),
+    ],
+)
+def test_what_is_not_allowed_is_said_with_what_is(variable: str, text: str, allowed: str) -> None:
+    found, (problem,) = settings.read({variable: text})
+    assert found == settings.read({})[0]
+    for part in (variable, repr(text), allowed, settings.DOCUMENTATION):
+        assert part in problem
+
+
+def test_an_unknown_option_is_said_with_the_likely_one() -> None:
+    _, (problem,) = settings.read({"OTEL_LLM_ROUTER_SCRAP_PORT": "1", "OTEL_LLM_OTHER": "2", "PATH": "3"})
+    assert "OTEL_LLM_ROUTER_SCRAP_PORT" in problem
+    assert "did you mean OTEL_LLM_ROUTER_SCRAPE_PORT?" in problem
+
+
+def test_every_option_is_a_flag() -> None:
+    assert {name for name in dir(environment_variables) if name.startswith("OTEL_")} == {
+        option.env for option in options.OPTIONS
+    }
+    assert options.SCRAPE_PORT.flag == "--llm_router_scrape_port"
