@@ -28,13 +28,20 @@ class Lifecycle:
 
     def __init__(self, budget: float) -> None:
         self._budget = budget
-        self._work: list[Callable[[], None]] = []
+        self._threads: list[threading.Thread] = []
+        self._ending = threading.Event()
         self._closed = threading.Lock()
         self._owner = os.getpid()
 
     def add(self, work: Sequence[Callable[[], None]]) -> None:
-        """Add closing work; each piece runs in a thread of its own, beside the others."""
-        self._work.extend(work)
+        """Add closing work; each piece runs in a thread of its own, beside the others.
+
+        The threads begin here and wait: Python 3.12 and newer start none once the interpreter is ending.
+        """
+        for one in work:
+            thread = threading.Thread(target=self._wait, args=(one,), name="otel-llm-router-exit", daemon=True)
+            thread.start()
+            self._threads.append(thread)
 
     def arm(self) -> None:
         """Run the work at interpreter exit and at SIGTERM."""
@@ -50,19 +57,17 @@ class Lifecycle:
         if os.getpid() != self._owner or not self._closed.acquire(blocking=False):
             return
         deadline = time.monotonic() + self._budget
-        threads = [threading.Thread(target=_quietly, args=(work,), daemon=True) for work in self._work]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
+        self._ending.set()
+        for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
+
+    def _wait(self, work: Callable[[], None]) -> None:
+        self._ending.wait()
+        with guard("exit"):
+            work()
 
     def _terminated(self, number: int, _frame: FrameType | None) -> Any:
         self.close()
         # End as the process would have ended without us: killed by the signal.
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
-
-
-def _quietly(work: Callable[[], None]) -> None:
-    with guard("exit"):
-        work()
