@@ -1,4 +1,4 @@
-"""What the tests of `telemetry` share: a capture, production's tolerance, and providers' answers."""
+"""What the tests of `telemetry` share: a capture, production's tolerance, providers' answers and streams, an application."""
 
 from __future__ import annotations
 
@@ -9,8 +9,16 @@ from typing import Any
 import pytest
 from opentelemetry import context as otel_context
 
+from otel_llm_router import telemetry as router
 from otel_llm_router import testing
 from otel_llm_router.telemetry import _guard
+
+# What these assert is explained when it fails, as in a test: pytest must know of them before they are imported.
+pytest.register_assert_rewrite("tests.telemetry.guarded_application", "tests.telemetry.stream_checks")
+
+from tests.telemetry.guarded_application import Application  # noqa: E402  # see above
+from tests.telemetry.stream_checks import Checks  # noqa: E402  # see above
+from tests.telemetry.streaming import Upstream  # noqa: E402  # see above
 
 
 @pytest.fixture
@@ -69,3 +77,21 @@ def _answer(prompt: object = 10, completion: object = 5, *, model: str = "gpt-4o
 def answer() -> Callable[..., Any]:
     """Make a complete answer of the OpenAI shape with ``prompt`` and ``completion`` tokens."""
     return _answer
+
+
+@pytest.fixture
+def upstream(chunk: Callable[..., Any], captured: testing.Captured) -> Upstream:
+    """Make a provider that streams."""
+    return Upstream(chunk, captured)
+
+
+@pytest.fixture
+def checks(captured: testing.Captured) -> Checks:
+    """Check streams that ended."""
+    return Checks(captured)
+
+
+@pytest.fixture
+def application(lenient: dict[str, int], chunk: Callable[..., Any], answer: Callable[..., Any]) -> Application:
+    """Make an application that uses everything of ours, as in production."""
+    return Application(router.default, chunk, answer)
