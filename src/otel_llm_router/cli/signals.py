@@ -12,19 +12,20 @@ import click
 from otel_llm_router import signals as declared
 from otel_llm_router.cli import _catalogue
 
+_EXAMPLE = """\b
+Example:
+  otel-llm-router signals
+  otel-llm-router signals --json | jq -r '.[].prometheus_name'
+"""
 
-@click.command()
+
+@click.command(epilog=_EXAMPLE)
 @click.option("--markdown", is_flag=True, help="Print the page docs/signals.md.")
 @click.option("--json", "as_json", is_flag=True, help="Print a list with one object for each metric.")
 def signals(*, markdown: bool, as_json: bool) -> None:
-    r"""Print the catalogue of signals.
+    """Print the catalogue of signals.
 
     Without an option, a table of the metrics by the names that Prometheus shows.
-
-    \b
-    Example:
-        otel-llm-router signals
-        otel-llm-router signals --json | jq -r '.[].prometheus_name'
     """
     if markdown and as_json:
         raise click.UsageError("--markdown and --json cannot go together")

@@ -35,6 +35,11 @@ _SETTLE_SECONDS: Final = 20.0
 _POLL_SECONDS: Final = 0.25
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "": 1.0}
 INTERRUPTED: Final = 130
+_EXAMPLE: Final = """\b
+Example:
+  otel-llm-router demo --duration 20s
+  otel-llm-router demo --requests 500 --seed 7 --collector --json
+"""
 
 
 class Duration(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]  # generic in newer releases only
@@ -64,7 +69,7 @@ class Plan:
     as_json: bool
 
 
-@click.command()
+@click.command(epilog=_EXAMPLE)
 @click.option(
     "--duration", type=Duration(), default=None, help="How long to send traffic; 20s unless --requests says how much."
 )
@@ -80,21 +85,15 @@ class Plan:
 def demo(
     *, duration: float | None, number: int | None, seed: int | None, collector: bool, keep: bool, as_json: bool
 ) -> None:
-    r"""Watch a real router, and check every number of it.
+    """Watch a real router, and check every number of it.
 
     Starts three upstream providers and a FastAPI gateway on litellm.Router under
     opentelemetry-instrument, sends mixed traffic (streams, retries, fallbacks, cached answers, abandoned
     streams, rate limits, failures, streams that break off), and compares what upstreams and clients wrote
     down with what the scrape says and what OTLP delivered.
 
-    \b
     Exit code: 0 when every number agrees, 1 when one does not or something could not be started,
     130 when interrupted.
-
-    \b
-    Example:
-        otel-llm-router demo --duration 20s
-        otel-llm-router demo --requests 500 --seed 7 --collector --json
     """
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if missing:
