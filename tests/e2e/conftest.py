@@ -45,7 +45,7 @@ def application(tmp_path: Path) -> Generator[Callable[..., Application]]:
                 httpx.get(f"{found.base}/docs")
                 return found
             time.sleep(0.05)
-        pytest.fail(f"it did not start:\n{found.said()}")
+        pytest.fail(f"it did not start (exit code {process.poll()}):\n{found.said()}")
 
     yield start
     for one in started:
