@@ -12,7 +12,6 @@ from dashboards.source import measures as m
 from dashboards.source.measures import RULES
 from dashboards.source.queries import Query
 from dashboards.source.rules import Alert, Group, render
-
 from otel_llm_router.signals import attributes as a
 from otel_llm_router.signals.instruments import resources
 

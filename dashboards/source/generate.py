@@ -16,7 +16,6 @@ from typing import Final
 
 from dashboards.source import alerts, recording, runbooks
 from dashboards.source.rules import RUNBOOKS
-
 from otel_llm_router.cli import _catalogue
 
 ROOT: Final = Path(__file__).resolve().parents[2]

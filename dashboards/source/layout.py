@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from dashboards.source.panels import DATASOURCE
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import dashboard
 
+from dashboards.source.panels import DATASOURCE
 from otel_llm_router.signals.instruments import requests, resources
 
 TITLES: Final = {

@@ -11,7 +11,6 @@ from typing import Final
 
 from dashboards.source.queries import Label, Query, Target, only
 from dashboards.source.selection import Selection
-
 from otel_llm_router.signals import attributes as a
 from otel_llm_router.signals.instruments import requests, resources, routing
 

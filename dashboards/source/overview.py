@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from grafana_foundation_sdk.models.dashboard import Panel
+
 from dashboards.source import measures as m
 from dashboards.source.layout import Row, render
 from dashboards.source.measures import DASHBOARD as HERE
 from dashboards.source.panels import Line, Step, graph, number
-from grafana_foundation_sdk.models.dashboard import Panel
-
 from otel_llm_router.signals import attributes as a
 from otel_llm_router.signals.instruments import requests, resources, routing
 

@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from dashboards.source.queries import Query, QueryError
 from grafana_foundation_sdk.cog import variants
 from grafana_foundation_sdk.models import common, dashboard, heatmap, piechart, prometheus, stat, timeseries
+
+from dashboards.source.queries import Query, QueryError
 
 DATASOURCE: Final = dashboard.DataSourceRef(type_val="prometheus", uid="${datasource}")
 _LEGEND_LABEL: Final = re.compile(r"\{\{\s*(\w+)\s*\}\}")

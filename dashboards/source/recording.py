@@ -10,7 +10,6 @@ from typing import Final
 from dashboards.source import measures as m
 from dashboards.source.measures import RULES
 from dashboards.source.rules import Group, Recorded, render
-
 from otel_llm_router.signals import attributes as a
 from otel_llm_router.signals.instruments import routing
 

@@ -13,7 +13,6 @@ from dashboards.source import measures as m
 from dashboards.source.alerts import JOB
 from dashboards.source.measures import RULES
 from dashboards.source.queries import Query, Target, only
-
 from otel_llm_router.signals import attributes as a
 from otel_llm_router.signals.instruments import requests, resources, routing
 

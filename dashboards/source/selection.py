@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from dashboards.source.queries import Aggregate, Label, Match, Query, QueryError, Target, aggregation, label
-
 from otel_llm_router.signals import Attribute, Instrument, Kind
 
 COUNTERS: Final = (Kind.COUNTER, Kind.OBSERVABLE_COUNTER)

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from grafana_foundation_sdk.models.dashboard import Panel
+
 from dashboards.source import measures as m
 from dashboards.source.layout import Row, render
 from dashboards.source.measures import DASHBOARD as HERE
 from dashboards.source.panels import Line, Step, graph
 from dashboards.source.queries import Target
-from grafana_foundation_sdk.models.dashboard import Panel
-
 from otel_llm_router.signals import attributes as a
 from otel_llm_router.signals.instruments import requests, resources, self_telemetry
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from subprocess import PIPE, Popen
 
 import pytest
-from collector_command import MAIN, WITHOUT_GO_WHEEL, Command
 
+from collector_command import MAIN, WITHOUT_GO_WHEEL, Command
 from otel_llm_router.cli._collector_build import build_collector
 from otel_llm_router.cli._collector_process import CollectorProcess
 from otel_llm_router.cli._collector_settings import CollectorSettings

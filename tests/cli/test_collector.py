@@ -14,7 +14,6 @@ from urllib.request import Request, urlopen
 
 import pytest
 import yaml
-from collector_command import Command
 from opentelemetry._logs import LogRecord, SeverityNumber
 from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter as GrpcMetricExporter
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
@@ -29,6 +28,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from prometheus_client.parser import text_string_to_metric_families
 
+from collector_command import Command
 from otel_llm_router._resources import resource_dir
 from otel_llm_router.cli._collector_locate import ConfigRejectedError, ensure_collector, validate
 from otel_llm_router.cli._collector_process import CollectorProcess, CollectorStartError

@@ -10,8 +10,8 @@ import signal
 from pathlib import Path
 
 import pytest
-from collector_command import Command
 
+from collector_command import Command
 from otel_llm_router._resources import resource_dir
 from otel_llm_router.cli import _collector_build, _go
 from otel_llm_router.cli._collector_build import (

@@ -8,6 +8,7 @@ from itertools import combinations
 from typing import Any
 
 import pytest
+
 from promql_reading import matched, metrics
 from shipped_files import DASHBOARDS, dashboard, filled_in, panel, panels
 

@@ -9,12 +9,12 @@ from typing import NoReturn
 import click
 import pytest
 from click.testing import CliRunner, Result
-from shipped_files import DASHBOARDS, PROMETHEUS
 
 from otel_llm_router import _resources
 from otel_llm_router.cli import _shipped
 from otel_llm_router.cli.dashboards import dashboards
 from otel_llm_router.cli.rules import rules
+from shipped_files import DASHBOARDS, PROMETHEUS
 
 SHIPPED = {
     "dashboards": {path.name: path.read_bytes() for path in DASHBOARDS.values()},

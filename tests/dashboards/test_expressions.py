@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
-from promql_reading import UnreadableError, labels_of, metrics
-from shipped_files import Expression, expressions
 
 from otel_llm_router.signals import INSTRUMENTS, Instrument, Kind
+from promql_reading import UnreadableError, labels_of, metrics
+from shipped_files import Expression, expressions
 
 EXPRESSIONS = expressions()
 LEFT_OVER = re.compile(r"\$\w+")

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from dashboards.source import generate
 from shipped_files import DASHBOARDS, PROMETHEUS, ROOT
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from shipped_files import PROMETHEUS, ROOT, load_yaml
 
 CONFIG = load_yaml("prometheus.yaml")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 import pytest
+
 from dashboards.source import measures
 from dashboards.source.queries import Query, QueryError, Target, only
 from dashboards.source.selection import Selection
-
 from otel_llm_router.signals import Attribute, Instrument, Kind
 from otel_llm_router.signals import attributes as a
 from otel_llm_router.signals.instruments import gen_ai, requests, resources, routing

@@ -7,6 +7,7 @@ from typing import Any
 
 import promql_parser as promql
 import pytest
+
 from promql_reading import (
     comparisons,
     instrument_of,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
-from promql_reading import labels_of
-from shipped_files import DASHBOARDS, ROOT, dashboard, panels, rules
 
 from otel_llm_router.signals.attributes import ERROR_TYPES
+from promql_reading import labels_of
+from shipped_files import DASHBOARDS, ROOT, dashboard, panels, rules
 
 PAGE = (ROOT / "docs" / "runbooks.md").read_text(encoding="utf-8")
 SECTIONS = {part.partition("\n")[0]: part for part in re.split(r"^## ", PAGE, flags=re.MULTILINE)[1:]}

@@ -12,9 +12,9 @@ from typing import Any
 
 import httpx
 import pytest
-from running import BIN, HERE, Application, environment, free_port
 
 from otel_llm_router.cli.demo._receiver import Receiver
+from running import BIN, HERE, Application, environment, free_port
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running import BIN, environment
 
 from otel_llm_router.signals import options
+from running import BIN, environment
 
 Python = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -21,12 +21,16 @@ import json, os, sys, threading
 import psutil
 from opentelemetry import trace, metrics, _logs
 import litellm.router, fastapi
+try:
+    from litellm.router_python_core import PythonCore as Router  # LiteLLM 1.109 and newer
+except ImportError:
+    from litellm.router import Router
 from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
 print(json.dumps({
     "threads": [thread.name for thread in threading.enumerate()],
     "sockets": len(getattr(psutil.Process(), "net_connections", getattr(psutil.Process(), "connections", None))(kind="inet")),
     "providers": [type(p).__name__ for p in (trace.get_tracer_provider(), metrics.get_meter_provider(), _logs.get_logger_provider())],
-    "make_call": type(litellm.router.Router.__dict__["make_call"]).__name__,
+    "make_call": type(Router.__dict__["make_call"]).__name__,
     "fastapi": fastapi.FastAPI.__module__,
     "asgi": type(OpenTelemetryMiddleware.__dict__["__call__"]).__name__,
     "handled": callable(__import__("signal").getsignal(__import__("signal").SIGTERM)),

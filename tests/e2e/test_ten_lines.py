@@ -11,9 +11,9 @@ from typing import Any
 
 import httpx
 import pytest
-from running import BIN, environment, free_port
 
 from otel_llm_router import signals
+from running import BIN, environment, free_port
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 

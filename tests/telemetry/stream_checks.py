@@ -6,9 +6,9 @@ import gc
 
 from opentelemetry import context as otel_context
 from opentelemetry.trace import StatusCode
-from tests.telemetry.spans import span_id
 
 from otel_llm_router import testing
+from tests.telemetry.spans import span_id
 
 
 class Checks:

@@ -15,11 +15,11 @@ import pytest
 from opentelemetry.sdk._logs.export import SimpleLogRecordProcessor
 from opentelemetry.sdk.metrics._internal import aggregation  # the locks that a record takes
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from tests.telemetry.stream_checks import Checks
-from tests.telemetry.streaming import Upstream, Ways, drop_sync, every_way
 
 from otel_llm_router import telemetry as router
 from otel_llm_router import testing
+from tests.telemetry.stream_checks import Checks
+from tests.telemetry.streaming import Upstream, Ways, drop_sync, every_way
 
 
 def _in_time(work: Callable[[], None]) -> None:

@@ -7,13 +7,13 @@ import logging
 from typing import Any, NoReturn
 
 import pytest
-from tests.telemetry.guarded_application import Application, Call, healthy_results
 
 from otel_llm_router import telemetry as router
 from otel_llm_router import testing
 from otel_llm_router.telemetry import _guard
 from otel_llm_router.telemetry._bounds import LabelBounds
 from otel_llm_router.telemetry._recorder import Recorder
+from tests.telemetry.guarded_application import Application, Call, healthy_results
 
 FAULTS: list[type[BaseException]] = [Exception, MemoryError, RecursionError, asyncio.CancelledError, GeneratorExit]
 

@@ -13,11 +13,11 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.trace.sampling import Sampler
-from tests.telemetry.guarded_application import Application, Call, healthy_results
 
 from otel_llm_router import telemetry as router
 from otel_llm_router import testing
 from otel_llm_router.telemetry import Telemetry
+from tests.telemetry.guarded_application import Application, Call, healthy_results
 
 
 class _Raising:

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 from opentelemetry.trace import SpanKind, StatusCode
-from tests.telemetry.application_errors import ProviderError
-from tests.telemetry.spans import span_id
 
 from otel_llm_router import telemetry as router
 from otel_llm_router import testing
+from tests.telemetry.application_errors import ProviderError
+from tests.telemetry.spans import span_id
 
 
 def test_a_request_that_answers_is_one_success(captured: testing.Captured, answer: Callable[..., Any]):

@@ -12,11 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from tests.telemetry.application_errors import ProviderError
-from tests.telemetry.spans import span_id
 
 from otel_llm_router import telemetry as router
 from otel_llm_router import testing
+from tests.telemetry.application_errors import ProviderError
+from tests.telemetry.spans import span_id
 
 
 def _ends(request: router.Request) -> dict[str, Callable[[], None]]:

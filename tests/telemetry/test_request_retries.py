@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 from opentelemetry.trace import SpanKind
-from tests.telemetry.application_errors import ProviderError
-from tests.telemetry.spans import span_id
 
 from otel_llm_router import telemetry as router
 from otel_llm_router import testing
+from tests.telemetry.application_errors import ProviderError
+from tests.telemetry.spans import span_id
 
 
 def test_three_failures_and_a_fallback_are_four_attempts_of_one_request(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from tests.telemetry.application_errors import ProviderError
 
 from otel_llm_router import telemetry as router
 from otel_llm_router import testing
+from tests.telemetry.application_errors import ProviderError
 
 
 def test_overhead_is_the_time_without_an_open_attempt(captured: testing.Captured, monkeypatch: pytest.MonkeyPatch):

@@ -9,10 +9,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from tests.telemetry.application_errors import OtherError, TroubleError
 
 from otel_llm_router import telemetry as router
 from otel_llm_router import testing
+from tests.telemetry.application_errors import OtherError, TroubleError
 
 
 @router.route(strategy="s", model="smart")

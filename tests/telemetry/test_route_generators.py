@@ -9,10 +9,10 @@ from typing import Any, Literal, TypeAlias
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.telemetry.application_errors import OtherError, TroubleError
 
 from otel_llm_router import telemetry as router
 from otel_llm_router import testing
+from tests.telemetry.application_errors import OtherError, TroubleError
 
 Mode: TypeAlias = Literal["raise", "swallow", "return", "translate", "stubborn"]
 Program: TypeAlias = list[tuple[int, Mode]]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.telemetry.hostile_values import Lying, Model, Unprintable, texts
 
 from otel_llm_router.telemetry import _sanitize
+from tests.telemetry.hostile_values import Lying, Model, Unprintable, texts
 
 
 @settings(max_examples=500, derandomize=True, deadline=None, database=None)

@@ -25,9 +25,9 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
-from tests.telemetry.hostile_values import OBJECTS, TEXTS, Hostile, hostiles
 
 from otel_llm_router.telemetry import Telemetry, _guard
+from tests.telemetry.hostile_values import OBJECTS, TEXTS, Hostile, hostiles
 
 
 class Pipeline:

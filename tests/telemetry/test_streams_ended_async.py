@@ -10,12 +10,12 @@ from typing import Any, TypeAlias
 
 import pytest
 from opentelemetry import context as otel_context
+
+from otel_llm_router import testing
 from tests.telemetry.application_errors import ConsumerError
 from tests.telemetry.spans import span_id
 from tests.telemetry.stream_checks import Checks
 from tests.telemetry.streaming import CHUNKS, GONE, Chunk, Upstream, Ways, every_way, read
-
-from otel_llm_router import testing
 
 
 async def exhaust(stream: AsyncGenerator[Any]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from opentelemetry import context as otel_context
+
 from tests.telemetry.application_errors import ConsumerError
 from tests.telemetry.stream_checks import Checks
 from tests.telemetry.streaming import CHUNKS, GONE, Upstream, Ways, drop_sync, every_way

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.telemetry.application_errors import ConsumerError
-from tests.telemetry.streaming import AsyncStream, Chunk, SyncStream, Upstream, read
 from typing_extensions import Self
 
 from otel_llm_router import telemetry as router
 from otel_llm_router import testing
+from tests.telemetry.application_errors import ConsumerError
+from tests.telemetry.streaming import AsyncStream, Chunk, SyncStream, Upstream, read
 
 
 def test_a_stream_object_that_fails_to_close_says_so_and_ends(captured: testing.Captured, upstream: Upstream):

@@ -8,11 +8,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from tests.telemetry.application_errors import BrokenStreamError
-from tests.telemetry.streaming import Chunk, Upstream, Ways, every_way, read
 
 from otel_llm_router import telemetry as router
 from otel_llm_router import testing
+from tests.telemetry.application_errors import BrokenStreamError
+from tests.telemetry.streaming import Chunk, Upstream, Ways, every_way, read
 
 
 @every_way

@@ -7,10 +7,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from tests.telemetry.streaming import Chunk, Upstream, Ways, every_way
 
 from otel_llm_router import telemetry as router
 from otel_llm_router import testing
+from tests.telemetry.streaming import Chunk, Upstream, Ways, every_way
 
 
 @every_way

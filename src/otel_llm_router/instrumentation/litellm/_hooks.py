@@ -340,7 +340,8 @@ def _begin_level(instance: Any, kwargs: Mapping[str, Any]) -> tuple[Level, bool,
 def _strategy(instance: Any) -> str:
     if "get_available_deployment" in vars(instance):
         return "custom"
-    strategy = getattr(instance, "routing_strategy", "")
+    # The public name warns in 1.109 and newer, where the Router's own code reads the other one.
+    strategy = getattr(instance, "_core_routing_strategy", None) or getattr(instance, "routing_strategy", "")
     return str(getattr(strategy, "value", strategy))
 
 
