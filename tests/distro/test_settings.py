@@ -66,3 +66,10 @@ def test_every_option_is_a_flag() -> None:
         option.env for option in options.OPTIONS
     }
     assert options.SCRAPE_PORT.flag == "--llm_router_scrape_port"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [(None, True), ("", True), ("otlp", False), ("otlp, prometheus", True), ("none", False)]
+)
+def test_prometheus_is_served_unless_exporters_are_named_without_it(value: str | None, expected: bool) -> None:
+    assert settings.with_prometheus({} if value is None else {"OTEL_METRICS_EXPORTER": value}) is expected

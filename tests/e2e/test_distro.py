@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from otel_llm_router.signals import options
-from running import BIN, environment
+from running import BIN, environment, free_port
 
 Python = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -185,6 +185,88 @@ router.error("oops", component="application")
     assert found.samples().sum("llm_router_inference_total") == 10
     assert found.spans == {"internal": 10, "client": 10}
     assert found.events == {"llm_router.error": 1}
+
+
+def test_a_forked_child_delivers_at_its_end_too(python: Python, receiver: Any) -> None:
+    code = """
+import os, sys
+from otel_llm_router import telemetry as router
+pid = os.fork()
+if pid == 0:
+    with router.request("child"):
+        pass
+    sys.exit(7)
+assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
+"""
+    found, endpoint = receiver
+    kept = {"OTEL_TRACES_EXPORTER": "otlp", "OTEL_METRICS_EXPORTER": "otlp", "PYTHONWARNINGS": "ignore"}
+    done = python(code, OTEL_EXPORTER_OTLP_ENDPOINT=endpoint, **kept)
+    assert done.returncode == 0, done.stderr
+    assert found.samples().sum("llm_router_inference_total", model="child") == 1
+    assert found.spans == {"internal": 1}
+
+
+def test_a_callback_that_hangs_holds_neither_the_server_nor_the_exit(python: Python) -> None:
+    code = """
+import time, urllib.error, urllib.request
+from otel_llm_router import telemetry as router
+from otel_llm_router.export import server
+server.ANSWER_SECONDS = 0.5
+router.observe_queue("q", depth=lambda: time.sleep(3600))
+address = "http://127.0.0.1:{PORT}"
+try:
+    urllib.request.urlopen(f"{address}/metrics")
+except urllib.error.HTTPError as error:
+    print(error.code)
+print(urllib.request.urlopen(f"{address}/health/live").status)
+"""
+    port = free_port()
+    done = python(
+        code.replace("{PORT}", str(port)),
+        OTEL_LLM_ROUTER_SCRAPE="true",
+        OTEL_LLM_ROUTER_SCRAPE_PORT=str(port),
+        OTEL_METRICS_EXPORTER="prometheus",
+    )
+    assert done.stdout == "503\n200\n", done.stderr
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "256"),
+        ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "9999"),
+        ("OTEL_METRIC_EXPORT_INTERVAL", "-1"),
+        ("OTEL_BLRP_SCHEDULE_DELAY", "-5"),
+        ("OTEL_PYTHON_ID_GENERATOR", "bogus"),
+    ],
+)
+def test_a_standard_value_that_cannot_be_used_costs_no_more_than_it_must(
+    python: Python, variable: str, value: str
+) -> None:
+    exporters = {"OTEL_TRACES_EXPORTER": "otlp", "OTEL_METRICS_EXPORTER": "otlp", "OTEL_LOGS_EXPORTER": "otlp"}
+    done = python(LOOK, OTEL_LLM_ROUTER_EXIT_BUDGET="0", **exporters, **{variable: value})
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
+    assert done.stderr.count("otel-llm-router:") >= 1
+    seen = json.loads(done.stdout.splitlines()[-1])
+    assert seen["make_call"] == "FunctionWrapper"
+    assert seen["providers"] == ["TracerProvider", "MeterProvider", "LoggerProvider"]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", "zip", "zip"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "10s", "10s"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4318", "does not begin with http://"),
+    ],
+)
+def test_a_mistyped_value_of_the_exporters_is_said(python: Python, variable: str, value: str, said: str) -> None:
+    code = "from otel_llm_router import telemetry as r\nwith r.request('m'): pass\nprint('the application ran')"
+    done = python(code, OTEL_TRACES_EXPORTER="otlp", **{variable: value})
+    assert done.stdout == "the application ran\n"
+    assert said in done.stderr
 
 
 def test_a_dead_collector_does_not_hold_the_exit(python: Python) -> None:

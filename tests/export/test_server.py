@@ -16,6 +16,7 @@ import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 
 from otel_llm_router.export import _http
+from otel_llm_router.export import server as module
 from otel_llm_router.export.scrape import ScrapeReader
 from otel_llm_router.export.server import Endpoints, ScrapeServer
 from otel_llm_router.health import Checker, Result
@@ -172,3 +173,37 @@ def test_stopping_frees_the_port(served: Any) -> None:
             _http.listen(host, port).close()
             return
     pytest.fail("the port is still taken")
+
+
+@pytest.mark.parametrize(("with_reader", "with_checker"), [(True, False), (False, True), (False, False)])
+def test_the_index_lists_what_is_served(checker: Checker, with_reader: bool, with_checker: bool) -> None:
+    reader = ScrapeReader("otel_llm_router") if with_reader else None
+    server = ScrapeServer(Endpoints(reader, checker if with_checker else None), host="127.0.0.1", port=0)
+    url = server.start()
+    with httpx.Client(base_url=url or "") as http:
+        index = http.get("/").text.split()
+        assert ("/metrics" in index) is with_reader
+        assert ("/health" in index) is with_checker
+        assert with_reader or "OTEL_METRICS_EXPORTER" in http.get("/metrics").text
+        assert with_checker or http.get("/health").status_code == 404
+    server.stop()
+
+
+def test_answers_that_hang_are_bounded(checker: Checker, monkeypatch: pytest.MonkeyPatch) -> None:
+    released = threading.Event()
+    checker.add("hangs", lambda: Result(healthy=released.wait(60), message=""))
+    monkeypatch.setattr(module, "ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(module, "MAX_ANSWERS", 2)
+    server = ScrapeServer(Endpoints(None, checker), host="127.0.0.1", port=0)
+    url = server.start()
+    with httpx.Client(base_url=url or "") as http:
+        said = [http.get("/health").text for _ in range(3)]
+        assert "takes too long" in said[0]
+        assert "too many requests" in said[2]
+        assert http.get("/health/live").status_code == 503
+        released.set()
+        deadline = time.monotonic() + 20
+        while http.get("/health").status_code != 200:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    server.stop()

@@ -49,18 +49,28 @@ class Configurator(BaseConfigurator):
         telemetry.default.genai_metrics = options.genai_metrics
         recorder().bounds.limit(options.label_limit)
         lifecycle = Lifecycle(options.exit_budget)
-        if os.environ.get(CONFIG_FILE):
-            self._from_file(options, lifecycle)
-        else:
-            self._from_environment(options, lifecycle, kwargs.get("auto_instrumentation_version"))
+        try:
+            if os.environ.get(CONFIG_FILE):
+                self._from_file(options, lifecycle)
+            else:
+                self._from_environment(options, lifecycle, kwargs.get("auto_instrumentation_version"))
+        except Exception as error:  # a standard variable that the SDK takes as it is and stumbles over
+            _logger.warning(
+                "otel-llm-router: the OpenTelemetry SDK cannot be set up, and nothing is exported; the application runs "
+                "on. %s: %s (one of the standard OTEL_ variables has a value that cannot be used)",
+                type(error).__name__,
+                error,
+            )
+            _logger.debug("the SDK cannot be set up", exc_info=error)
+            return
         if options.process_metrics:
             process.observe(recorder())
         lifecycle.arm()
 
     def _from_environment(self, options: Settings, lifecycle: Lifecycle, version: str | None) -> None:
-        silence_exporters()
         reader = _scrape_reader() if options.scrape and settings.with_prometheus() else None
         providers = _sdk.build(resource.build(version), [reader] if reader else [], Reporter(_export_failed))
+        silence_exporters()  # not before: what they say of their variables, nobody else says
         for problem in providers.problems:
             _logger.warning("otel-llm-router: %s", problem)
         set_tracer_provider(providers.tracer)
@@ -121,7 +131,7 @@ def _serve(options: Settings, reader: ScrapeReader | None, lifecycle: Lifecycle)
             _logger.info("otel-llm-router: metrics at %s/metrics, health at %s/health", url, url)
             if options.scrape_port == 0:
                 _logger.warning("otel-llm-router: metrics at %s/metrics", url)
-            lifecycle.add([server.stop])
+            lifecycle.add([server.stop], inherited=False)
 
 
 def _export_failed(signal: str, reason: str, lost: int) -> None:

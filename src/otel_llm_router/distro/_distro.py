@@ -36,7 +36,8 @@ class Distro(BaseDistro):
         if disabled():
             return
         for variable, value in options.STANDARD_DEFAULTS.items():
-            os.environ.setdefault(variable, value)
+            if not os.environ.get(variable):  # by the specification, empty means unset
+                os.environ[variable] = value
 
     def load_instrumentor(self, entry_point: Any, **kwargs: Any) -> None:
         """Load one instrumentor; its failure is said once and stops nothing else.

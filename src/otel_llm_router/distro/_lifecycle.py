@@ -28,20 +28,38 @@ class Lifecycle:
 
     def __init__(self, budget: float) -> None:
         self._budget = budget
+        self._inherited: list[Callable[[], None]] = []
+        self._begin()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._in_child)
+
+    def _begin(self) -> None:
         self._threads: list[threading.Thread] = []
         self._ending = threading.Event()
         self._closed = threading.Lock()
-        self._owner = os.getpid()
 
-    def add(self, work: Sequence[Callable[[], None]]) -> None:
+    def add(self, work: Sequence[Callable[[], None]], *, inherited: bool = True) -> None:
         """Add closing work; each piece runs in a thread of its own, beside the others.
 
         The threads begin here and wait: Python 3.12 and newer start none once the interpreter is ending.
+
+        Args:
+            work: What to call.
+            inherited: Whether a forked child has the same work to do at its own end.
         """
+        if inherited:
+            self._inherited.extend(work)
         for one in work:
             thread = threading.Thread(target=self._wait, args=(one,), name="otel-llm-router-exit", daemon=True)
             thread.start()
             self._threads.append(thread)
+
+    def _in_child(self) -> None:
+        """Begin again in a forked child, which has the handlers but none of the threads that they wait for."""
+        work, self._inherited = self._inherited, []
+        self._begin()
+        with guard("fork"):
+            self.add(work)
 
     def arm(self) -> None:
         """Run the work at interpreter exit and at SIGTERM."""
@@ -53,8 +71,7 @@ class Lifecycle:
 
     def close(self) -> None:
         """Run the work, if it has not been run, and return when it is done or the budget is spent."""
-        # A forked child inherits the handlers but not the threads that they would wait for.
-        if os.getpid() != self._owner or not self._closed.acquire(blocking=False):
+        if not self._closed.acquire(blocking=False):
             return
         deadline = time.monotonic() + self._budget
         self._ending.set()

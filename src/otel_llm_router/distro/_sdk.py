@@ -8,9 +8,9 @@ the SDK's for our own scope here, behind the same providers.)
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
@@ -20,6 +20,7 @@ from opentelemetry.sdk.metrics.view import DropAggregation, ExplicitBucketHistog
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.id_generator import IdGenerator
 
 from otel_llm_router import _otel_compat as _compat
 from otel_llm_router.export.otlp import (
@@ -29,6 +30,8 @@ from otel_llm_router.export.otlp import (
     ReportingSpanExporter,
 )
 from otel_llm_router.signals.instruments import requests
+
+T = TypeVar("T")
 
 _logger = logging.getLogger("otel_llm_router")
 
@@ -80,28 +83,60 @@ def build(resource: Resource, readers: Iterable[MetricReader], reporter: Reporte
         reporter: Told what becomes of each export.
     """
     problems: list[str] = []
-    sampler = _compat.import_sampler(_compat.sampler_name())
+    ids = _made("id generator (OTEL_PYTHON_ID_GENERATOR)", problems, _id_generator)
     tracer = TracerProvider(
         resource=resource,
-        sampler=sampler,
-        id_generator=_compat.import_id_generator(_compat.id_generator_name()),
+        sampler=_compat.import_sampler(_compat.sampler_name()),
+        id_generator=ids,
         shutdown_on_exit=False,
     )
     for exporter in _exporters("traces", problems):
-        tracer.add_span_processor(BatchSpanProcessor(ReportingSpanExporter(exporter, reporter)))
-    metric_readers = [
-        exporter
-        if isinstance(exporter, MetricReader)
-        else PeriodicExportingMetricReader(ReportingMetricExporter(exporter, reporter))
-        for exporter in _exporters("metrics", problems)
-    ]
+        processor = _made(
+            "batching of traces (OTEL_BSP_*)",
+            problems,
+            lambda exporter=exporter: BatchSpanProcessor(ReportingSpanExporter(exporter, reporter)),
+        )
+        if processor is not None:
+            tracer.add_span_processor(processor)
+    metric_readers: list[MetricReader] = []
+    for exporter in _exporters("metrics", problems):
+        reader = _made(
+            "export of metrics (OTEL_METRIC_EXPORT_*)",
+            problems,
+            lambda exporter=exporter: (
+                exporter
+                if isinstance(exporter, MetricReader)
+                else PeriodicExportingMetricReader(ReportingMetricExporter(exporter, reporter))
+            ),
+        )
+        if reader is not None:
+            metric_readers.append(reader)
     meter = MeterProvider(
         resource=resource, metric_readers=[*metric_readers, *readers], views=views(), shutdown_on_exit=False
     )
     logger = LoggerProvider(resource=resource, shutdown_on_exit=False)
     for exporter in _exporters("logs", problems):
-        logger.add_log_record_processor(BatchLogRecordProcessor(ReportingLogExporter(exporter, reporter)))
+        batching = _made(
+            "batching of logs (OTEL_BLRP_*)",
+            problems,
+            lambda exporter=exporter: BatchLogRecordProcessor(ReportingLogExporter(exporter, reporter)),
+        )
+        if batching is not None:
+            logger.add_log_record_processor(batching)
     return Providers(tracer, meter, logger, problems)
+
+
+def _made(what: str, problems: list[str], make: Callable[[], T]) -> T | None:
+    """Make one part; what the SDK cannot make of its variables is a problem and nothing more."""
+    try:
+        return make()
+    except Exception as error:  # noqa: BLE001  # the SDK raises what it likes
+        problems.append(f"{what} cannot be set up as asked, and the signal goes without: {error}")
+        return None
+
+
+def _id_generator() -> IdGenerator:
+    return _compat.import_id_generator(_compat.id_generator_name())
 
 
 def _exporters(signal: Any, problems: list[str]) -> list[Any]:

@@ -114,5 +114,5 @@ def sdk_disabled(environ: Mapping[str, str] | None = None) -> bool:
 def with_prometheus(environ: Mapping[str, str] | None = None) -> bool:
     """Whether the standard variable for metric exporters asks for a scrape endpoint."""
     environ = os.environ if environ is None else environ
-    names = environ.get("OTEL_METRICS_EXPORTER", "prometheus")
+    names = environ.get("OTEL_METRICS_EXPORTER") or "prometheus"  # empty means unset
     return "prometheus" in {name.strip() for name in names.split(",")}

@@ -29,7 +29,7 @@ _logger = logging.getLogger("otel_llm_router")
 _NOISY: Final = "opentelemetry.exporter.otlp"
 """The exporters' loggers: several lines for each failed batch, of which ours is the summary."""
 
-_CODE: Final = re.compile(r"(?:code: |StatusCode\.)([1-5]\d\d|[A-Z_]+)")
+_CODE: Final = re.compile(r"code: ([1-5]\d\d)|StatusCode\.([A-Z_]+)")
 
 OnFailure = Callable[[str, str, int], None]
 """Called with signal, reason and number of lost records (0 where nothing is lost, as with metrics)."""
@@ -64,7 +64,7 @@ class Reporter:
             "OTEL_METRICS_EXPORTER=prometheus to do without. (Said once until it answers.)",
             signal,
             destination,
-            _explain(reason, why),
+            _explain("endpoint" if _without_scheme(destination, why) else reason, why),
         )
 
     def delivered(self, destination: str) -> None:
@@ -81,13 +81,19 @@ _EXPLANATIONS: Final = {
     "timeout": "no answer in time",
     "rejected": "it does not accept them",
     "encoding": "they cannot be encoded",
+    "endpoint": "the endpoint does not begin with http:// or https://",
 }
 
 
 def _explain(reason: str, why: str) -> str:
     """Return why an export failed; never an exporter's whole message, which may repeat a URL's credentials."""
     code = _CODE.search(why)
-    return _EXPLANATIONS.get(reason, "it failed") + (f" (answered {code.group(1)})" if code else "")
+    return _EXPLANATIONS.get(reason, "it failed") + (f" (answered {code.group(1) or code.group(2)})" if code else "")
+
+
+def _without_scheme(destination: str, why: str) -> bool:
+    """Whether an endpoint for HTTP was written as one for gRPC."""
+    return "://" not in destination and "StatusCode" not in why and "No connection adapters" in why
 
 
 def classify(why: str) -> str:

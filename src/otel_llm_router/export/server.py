@@ -10,6 +10,7 @@ import asyncio
 import json
 import logging
 import threading
+from concurrent.futures import Future
 from typing import Any, Final
 
 from otel_llm_router.export import _http
@@ -22,7 +23,12 @@ _logger = logging.getLogger("otel_llm_router")
 JSON: Final = "application/json"
 TEXT: Final = "text/plain; charset=utf-8"
 
-_INDEX: Final = "otel-llm-router\n\n/metrics\n/health\n/health/live\n/health/ready\n"
+HEALTH_PATHS: Final = ("/health", "/health/live", "/health/ready")
+
+ANSWER_SECONDS: Final = 20.0
+"""How long an answer may take: a collection asks the application's callbacks, which may hang."""
+MAX_ANSWERS: Final = 16
+"""Answers under way at once; the ones that hang are among them."""
 
 
 class Endpoints:
@@ -36,10 +42,31 @@ class Endpoints:
     def __init__(self, reader: ScrapeReader | None, checker: Checker | None) -> None:
         self._reader = reader
         self._checker = checker
+        self._paths = (*(("/metrics",) if reader else ()), *(HEALTH_PATHS if checker else ()))
+        self._slots = threading.BoundedSemaphore(MAX_ANSWERS)
 
     async def __call__(self, request: Request) -> Response:
         """Answer one request; checks and collection run beside the server's own loop."""
-        return await asyncio.to_thread(self.answer, request)
+        if not self._slots.acquire(blocking=False):
+            return Response(503, b"too many requests are being answered\n", TEXT)
+        answered: Future[Response] = Future()
+        # A daemon thread: one of an executor's that hangs would keep the process from ending.
+        threading.Thread(
+            target=self._answer_into, args=(answered, request), name="otel-llm-router-answer", daemon=True
+        ).start()
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(answered), ANSWER_SECONDS)
+        except asyncio.TimeoutError:
+            _logger.warning("otel-llm-router: no answer to %s within %g s", request.path, ANSWER_SECONDS)
+            return Response(503, b"the answer takes too long; a callback of the application may hang\n", TEXT)
+
+    def _answer_into(self, answered: Future[Response], request: Request) -> None:
+        try:
+            response = self.answer(request)
+        finally:
+            self._slots.release()
+        if answered.set_running_or_notify_cancel():
+            answered.set_result(response)
 
     def answer(self, request: Request) -> Response:
         """Answer one request."""
@@ -50,14 +77,16 @@ class Endpoints:
             if path == "/metrics" and self._reader is not None:
                 body, content_type = self._reader.render(request.headers.get("accept", ""))
                 return Response(200, body, content_type)
-            if path in {"/health", "/health/live", "/health/ready"} and self._checker is not None:
+            if path in HEALTH_PATHS and self._checker is not None:
                 return self._health(path, self._checker)
         except Exception as error:  # the server outlives any one answer
             _logger.warning("otel-llm-router: %s while answering %s", type(error).__name__, path)
             _logger.debug("while answering %s", path, exc_info=error)
             return Response(500, b"the answer could not be made; the application's log says why\n", TEXT)
         if path == "/":
-            return Response(200, _INDEX.encode(), TEXT)
+            return Response(200, "\n".join(["otel-llm-router", "", *self._paths, ""]).encode(), TEXT)
+        if path == "/metrics":
+            return Response(404, b"no metrics here: OTEL_METRICS_EXPORTER is without prometheus\n", TEXT)
         return Response(404, b"not found; / lists what there is\n", TEXT)
 
     @staticmethod
