@@ -98,3 +98,15 @@ def test_builtin_checks_need_no_router() -> None:
         assert name in {"memory_usage", "disk_space"}
         assert result.details["threshold"] in {85.0, 90.0}
         assert result.healthy is (result.details["value"] < result.details["threshold"])
+
+
+def test_states_are_those_of_the_last_report_until_it_is_stale() -> None:
+    now = [100.0]
+    checker = Checker(version="1", clock=lambda: now[0])
+    checker.add("fine", lambda: Result(healthy=True, message=""))
+    assert checker.states() == {}
+    checker.report()
+    now[0] += module.STALE
+    assert checker.states() == {"fine": True}
+    now[0] += 1
+    assert checker.states() == {}

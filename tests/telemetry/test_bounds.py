@@ -17,7 +17,7 @@ from otel_llm_router import telemetry as router
 from otel_llm_router import testing
 from otel_llm_router.signals import Attribute, attributes
 from otel_llm_router.telemetry import Telemetry
-from otel_llm_router.telemetry._bounds import IDLE_SECONDS, LabelBounds
+from otel_llm_router.telemetry._bounds import LabelBounds
 
 FLOOD = 100_000
 BOUND = attributes.MODEL.bound or 0
@@ -91,7 +91,7 @@ def test_junk_does_not_become_legitimate_by_failing(captured: testing.Captured):
         with pytest.raises(ProviderError), router.attempt("openai", f"junk-{number}"):
             raise ProviderError
     kept = router.default.recorder.bounds._pools["model"].kept
-    assert kept.used == {}
+    assert kept.used == set()
 
 
 def test_a_value_seen_again_keeps_its_series_throughout_the_flood(captured: testing.Captured):
@@ -149,25 +149,10 @@ def test_the_option_replaces_every_bound():
     assert captured.value("llm_router.errors") == 100
 
 
-# --- the slots themselves, with a clock of ours ----------------------------------------------------
+# --- the slots themselves ---------------------------------------------------------------------------
 
 OPEN = Attribute(key="open", description="", bound=4)
 CHOSEN = Attribute(key="chosen", description="", bound=4, client_chosen=True)
-
-
-class Clock:
-    """Seconds that pass when we say so."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture
@@ -176,8 +161,8 @@ def overflowed() -> list[str]:
 
 
 @pytest.fixture
-def bounds(clock: Clock, overflowed: list[str]) -> LabelBounds:
-    return LabelBounds(on_overflow=overflowed.append, clock=clock)
+def bounds(overflowed: list[str]) -> LabelBounds:
+    return LabelBounds(on_overflow=overflowed.append)
 
 
 def test_beyond_the_bound_is_other_and_said(bounds: LabelBounds, overflowed: list[str]):
@@ -213,29 +198,13 @@ def test_a_vouched_value_gives_its_open_slot_back(bounds: LabelBounds):
     assert bounds.value(CHOSEN, "a") == "a"
 
 
-def test_an_idle_slot_is_given_to_the_next_value_and_a_used_one_is_not(bounds: LabelBounds, clock: Clock):
-    for name in "abcd":
-        bounds.value(OPEN, name)
-    clock.now += IDLE_SECONDS / 2
-    for name in "bcd":
-        assert bounds.value(OPEN, name) == name
-    clock.now += IDLE_SECONDS / 2 - 1
-    assert bounds.value(OPEN, "e") == "other"
-    clock.now += 1
-    assert bounds.value(OPEN, "e") == "e"
-    assert bounds.value(OPEN, "a") == "other"
-    assert [bounds.value(OPEN, name) for name in "bcd"] == ["b", "c", "d"]
-
-
-def test_kept_slots_are_given_up_when_idle_as_well(bounds: LabelBounds, clock: Clock):
-    bounds.vouch(CHOSEN, "old")
-    bounds.vouch(CHOSEN, "used")
-    clock.now += IDLE_SECONDS - 1
-    bounds.vouch(CHOSEN, "used")
-    clock.now += 1
-    bounds.vouch(CHOSEN, "new")
-    assert bounds.value(CHOSEN, "new") == "new"
-    assert bounds.value(CHOSEN, "used") == "used"
+def test_a_slot_is_taken_for_good(bounds: LabelBounds):
+    """The SDK keeps a series for ever: values that took turns would in time use its 2,000 up."""
+    for number in range(10_000):
+        bounds.value(CHOSEN, f"junk-{number}")
+        bounds.vouch(CHOSEN, f"answered-{number}")
+    seen = {bounds.value(CHOSEN, f"{kind}-{number}") for kind in ("junk", "answered") for number in range(10_000)}
+    assert seen == {"junk-0", "junk-1", "answered-0", "answered-1", "other"}
 
 
 def test_attributes_of_one_domain_share_their_slots(bounds: LabelBounds):

@@ -59,7 +59,7 @@ def test_it_closes_where_it_opened_though_its_label_changed(captured: testing.Ca
         router.connection(f"kind-{number}").open().close()
     late = router.connection("late").open()
     assert captured.value("llm_router.active_connections", type="other") == 1
-    bounds._pools["connection_type"].open.used.clear()  # what idle eviction does in time
+    bounds._pools["connection_type"].open.used.clear()  # as if the label had been another one then
     late.close()
     assert captured.value("llm_router.active_connections", type="other") == 0
     assert {point.value for point in captured.points("llm_router.active_connections")} == {0}

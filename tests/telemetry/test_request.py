@@ -148,3 +148,12 @@ def test_a_failed_request_gives_its_open_attempts_up(captured: testing.Captured)
     assert captured.value("llm_router.attempts", status="aborted") == 1
     assert captured.value("llm_router.attempts.in_flight") == 0
     assert len(captured.spans("chat gpt-4o")) == 1
+
+
+def test_of_several_complete_answers_the_last_was_given(captured: testing.Captured, answer: Any):
+    with router.request("smart") as request:
+        for model, output in (("judge", 50), ("gpt-4o", 7)):
+            with request.attempt("openai", model) as call:
+                call.response(answer(10, output))
+    assert [(p.labels["model"], p.value) for p in captured.points("llm_router.tokens.generated")] == [("gpt-4o", 7)]
+    assert captured.value("llm_router.tokens", type="output") == 57

@@ -218,3 +218,31 @@ def test_a_stream_that_a_function_returns_ends_its_request(captured: testing.Cap
     assert len(list(stream)) == 2
     assert captured.value("llm_router.requests.in_flight") == 0
     assert captured.value("llm_router.inference", model="gpt-4o", status="success") == 1
+
+
+def test_the_model_is_found_where_the_function_takes_it(captured: testing.Captured):
+    @router.route()
+    def by_position(messages: list[str], model: str) -> str:
+        return f"{model} {messages}"
+
+    class Gateway:
+        model = "the gateway's own"
+
+        @router.route()
+        def chat(self, model: str) -> str:
+            return model
+
+        @router.route()
+        def ask(self, body: Any) -> str:
+            return body["model"]
+
+        @router.route()
+        def whatever(self) -> None: ...
+
+    by_position([], "first")
+    Gateway().chat("second")
+    Gateway().chat(model="third")
+    Gateway().ask({"model": "fourth"})
+    Gateway().whatever()
+    names = [point.labels["model"] for point in captured.points("llm_router.inference")]
+    assert names == ["first", "second", "third", "fourth", "the gateway's own"]

@@ -22,6 +22,9 @@ RETRIES: Final = 3
 FRESH: Final = 5.0
 """Seconds a report is answered from; a flood of probes runs no more checks than this allows."""
 
+STALE: Final = 60.0
+"""Seconds after which a report no longer says what the state is: twice the interval of probes."""
+
 CRITICAL: Final = frozenset({"router_initialized", "models_available", "memory_usage"})
 """Checks whose failure makes the service critical; any other makes it degraded."""
 
@@ -84,9 +87,14 @@ class Checker:
             return self._report
 
     def states(self) -> dict[str, bool]:
-        """Return for each check of the last report whether it was healthy; checks nothing itself."""
+        """Return for each check of the last report whether it was healthy; checks nothing itself.
+
+        Nothing once the report is older than `STALE`: nobody has asked since.
+        """
         report = self._report
-        return {} if report is None else {name: one["status"] == "healthy" for name, one in report["checks"].items()}
+        if report is None or self._clock() - self._at > STALE:
+            return {}
+        return {name: one["status"] == "healthy" for name, one in report["checks"].items()}
 
     def _run(self, now: float) -> dict[str, Any]:
         checks = {name: self._run_one(check) for name, check in self._checks.items()}

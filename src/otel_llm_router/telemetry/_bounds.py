@@ -9,7 +9,6 @@ answered): a flood of junk fills the other half and nothing else.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from typing import Final
 
@@ -17,29 +16,20 @@ from otel_llm_router.signals import Attribute
 from otel_llm_router.signals.attributes import OTHER, UNKNOWN
 from otel_llm_router.telemetry import _sanitize
 
-IDLE_SECONDS: Final = 600.0
-"""A slot unused for this long may be given to another value."""
-
 _FREE: Final = frozenset({"", OTHER, UNKNOWN})
 
 
 class _Slots:
-    """A bounded set of values with the time each was last used."""
+    """A bounded set of values. A slot is taken for good: a series, once there, is kept by the SDK for good."""
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self.used: dict[str, float] = {}
+        self.used: set[str] = set()
 
-    def admit(self, value: str, now: float) -> bool:
-        if value in self.used:  # another thread admitted it in the meantime
-            self.used[value] = now
-            return True
-        if len(self.used) >= self.size:
-            oldest = min(self.used, key=self.used.__getitem__, default=None)
-            if oldest is None or now - self.used[oldest] < IDLE_SECONDS:
-                return False
-            del self.used[oldest]
-        self.used[value] = now
+    def admit(self, value: str) -> bool:
+        if value not in self.used and len(self.used) >= self.size:
+            return False
+        self.used.add(value)
         return True
 
 
@@ -58,15 +48,11 @@ class LabelBounds:
     Args:
         limit: Replaces every declared bound when positive (option ``label_limit``).
         on_overflow: Called with the key of an attribute whose value became ``other``.
-        clock: Monotonic seconds.
     """
 
-    def __init__(
-        self, *, limit: int = 0, on_overflow: Callable[[str], None], clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, *, limit: int = 0, on_overflow: Callable[[str], None]) -> None:
         self._limit = limit
         self._on_overflow = on_overflow
-        self._clock = clock
         self._pools: dict[str, _Pool] = {}
         self._lock = threading.RLock()  # a finaliser may come by in the thread that holds it
 
@@ -87,12 +73,10 @@ class LabelBounds:
         if value in _FREE:
             return
         pool = self._pool(attribute)
-        if value in pool.kept.used:
-            pool.kept.used[value] = self._clock()
-            return
-        with self._lock:
-            if pool.kept.admit(value, self._clock()):
-                pool.open.used.pop(value, None)
+        if value not in pool.kept.used:
+            with self._lock:
+                if pool.kept.admit(value):
+                    pool.open.used.discard(value)
 
     def value(self, attribute: Attribute, raw: object) -> str:
         """Return the label value for ``raw``."""
@@ -105,13 +89,10 @@ class LabelBounds:
         if value in _FREE:
             return value
         pool = self._pool(attribute)
-        now = self._clock()
-        for slots in (pool.kept, pool.open):
-            if value in slots.used:
-                slots.used[value] = now
-                return value
+        if value in pool.kept.used or value in pool.open.used:
+            return value
         with self._lock:
-            if pool.open.admit(value, now):
+            if pool.open.admit(value):
                 return value
         self._on_overflow(attribute.key)
         return OTHER

@@ -5,8 +5,10 @@ Room: `telemetry`. Functions of all four kinds come in, functions of the same ki
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
+import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -26,11 +28,12 @@ ModelOf = str | Callable[..., str] | None
 
 def decorate(telemetry: Telemetry, function: F, *, strategy: str, model: ModelOf) -> F:
     """Return ``function`` with a request around each call."""
+    position = _position(function, "model")
 
     def begin(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Request:
         name = ""
         with _guard.guard("route.model"):
-            name = _requested_model(model, args, kwargs)
+            name = _requested_model(model, position, args, kwargs)
         return telemetry.request(model=name, strategy=strategy)
 
     def start(*args: Any, **kwargs: Any) -> tuple[Any, Scope, StreamProbe]:
@@ -58,14 +61,25 @@ def decorate(telemetry: Telemetry, function: F, *, strategy: str, model: ModelOf
     return cast("F", functools.wraps(function)(wrapper))
 
 
-def _requested_model(model: ModelOf, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+def _position(function: Callable[..., Any], name: str) -> int:
+    """Return the position of a parameter, or one beyond all arguments."""
+    with contextlib.suppress(ValueError, TypeError):  # no signature, as with some builtins
+        for position, parameter in enumerate(inspect.signature(function).parameters.values()):
+            if parameter.name == name and parameter.kind is parameter.POSITIONAL_OR_KEYWORD:
+                return position
+    return sys.maxsize
+
+
+def _requested_model(model: ModelOf, position: int, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
     if isinstance(model, str):
         return model
     if model is not None:
         return model(*args, **kwargs)
-    if isinstance(kwargs.get("model"), str):
-        return kwargs["model"]
-    for value in (*args, *kwargs.values()):
+    named = args[position] if position < len(args) else kwargs.get("model")
+    if isinstance(named, str):
+        return named
+    # What a request says comes before what an object that has the method says: it is the first argument.
+    for value in (*args[1:], *kwargs.values(), *args[:1]):
         found = value.get("model") if isinstance(value, Mapping) else getattr(value, "model", None)  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
         if isinstance(found, str):
             return found
