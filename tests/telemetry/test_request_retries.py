@@ -11,6 +11,7 @@ from opentelemetry.trace import SpanKind
 
 from otel_llm_router import telemetry as router
 from otel_llm_router import testing
+from otel_llm_router.telemetry import Target
 from tests.telemetry.application_errors import ProviderError
 from tests.telemetry.spans import span_id
 
@@ -147,6 +148,23 @@ def test_an_attempt_given_up_at_a_timeout_is_followed_by_a_retry(captured: testi
     assert captured.value("llm_router.retries", model="smart", error_type="cancelled") == 1
     assert captured.value("llm_router.attempts", status="aborted", error_type="cancelled") == 1
     assert captured.value("llm_router.inference", status="success") == 1
+
+
+def test_a_retry_is_counted_for_the_group_that_was_retried(captured: testing.Captured):
+    target = Target("anthropic", "claude")
+    with router.request(model="smart") as request:
+        for group in ("backup", None):
+            request.begin_attempt(target).fail(ProviderError(500))
+            request.begin_attempt(target, reason="retry", group=group).end()
+
+    assert {tuple(p.labels.values()): p.value for p in captured.points("llm_router.retries")} == {
+        ("backup", "server_error"): 1,
+        ("smart", "server_error"): 1,
+    }
+    assert captured.count("llm_router.retry.backoff", model="backup") == 1
+    (route,) = captured.spans("route smart")
+    retries = [event for event in route.events if event.name == "llm_router.retry"]
+    assert [(event.attributes or {})["llm_router.request.model"] for event in retries] == ["backup", "smart"]
 
 
 def test_failed_attempts_may_be_told_afterwards(captured: testing.Captured):

@@ -122,8 +122,17 @@ class Request(Block):
         """
         return self.begin_attempt(Target(provider, model, deployment, operation), reason=reason)
 
-    def begin_attempt(self, target: Target, *, reason: Reason | None = None, began: int | None = None) -> Attempt:
-        """Begin an attempt at ``target``; what library instrumentations call."""
+    def begin_attempt(
+        self, target: Target, *, reason: Reason | None = None, began: int | None = None, group: str | None = None
+    ) -> Attempt:
+        """Begin an attempt at ``target``; what library instrumentations call.
+
+        Args:
+            target: What is called.
+            reason: Why; found out from the attempt before when left out.
+            began: When, by ``perf_counter_ns``; now when left out.
+            group: Model (group) that a retry is counted for; the request's when left out.
+        """
         previous, hop = self.last_attempt, None
         with _guard.guard("request.begin_attempt"):
             if previous is not None and previous.outcome != attributes.SUCCESS and reason is None:
@@ -139,11 +148,11 @@ class Request(Block):
                 self._waiting_since = attempt.began
             self._attempts_open.add(attempt)
             if reason == "retry" and previous is not None:
-                self._retried(previous, attempt)
+                self._retried(previous, attempt, group)
         return attempt
 
-    def _retried(self, previous: Attempt, attempt: Attempt) -> None:
-        model = self.model or attempt.target.model
+    def _retried(self, previous: Attempt, attempt: Attempt, group: str | None) -> None:
+        model = _sanitize.text(group or "") or self.model or attempt.target.model
         self.event(
             spans.RETRY_EVENT,
             {attributes.REQUEST_MODEL: model, attributes.PREVIOUS_ERROR: previous.error_type or None},
@@ -221,7 +230,9 @@ class Request(Block):
         delivered = attempt.outcome == attributes.SUCCESS or attempt.chunks > 0
         if delivered:
             self.answered_model = attempt.target.model
-            self.delivered += attempt.usage.output or 0
+            # A stream that a fallback took over gave both parts; of several complete answers the last was given.
+            before = self.delivered if attempt.streaming else 0
+            self.delivered = before + (attempt.usage.output or 0)
         if attempt.hop is not None:
             attempt.hop.end(attempt.outcome)
         if self._with_attempt:

@@ -43,6 +43,35 @@ async def test_a_hit(cached_router: Any, eventually: Any, ask: Any, captured: te
     )
 
 
+async def test_a_batch_that_is_cached_in_part(
+    make_router: Any, eventually: Any, captured: testing.Captured, providers: Any
+) -> None:
+    """LiteLLM reports the cached part's tokens with the provider's own, in one sum."""
+    litellm = pytest.importorskip("litellm")
+    litellm.cache = litellm.Cache(type="local")
+    models = [make_router.deployment("embed", "text-embedding-3-small", "alpha")]
+    router = make_router(models=models, cache_responses=True)
+    record = providers["alpha"].record
+    batch = [f"{word} {id(router)}" for word in ("one", "two", "three", "four")]
+    await router.aembedding("embed", input=batch)
+    assert record["tokens.input"] == 12
+    store = litellm.cache.cache.cache_dict
+    assert await eventually(lambda: len(store) >= 4)  # it is written by a worker in the background
+    whole = captured.value("llm_router.cost.usd")
+
+    response = await router.aembedding("embed", input=[*batch, f"five {id(router)}"])
+    assert len(response.data) == 5
+    assert response.usage.prompt_tokens > 3
+    assert record["attempts"] == 2
+    assert record["tokens.input"] in (15, 27)  # LiteLLM 1.80 asks for the cached part again
+    assert captured.value("llm_router.tokens", type="input", source="reported") == record["tokens.input"]
+    assert captured.value("llm_router.tokens") == record["tokens.input"]
+    assert captured.value("llm_router.usage.missing") == 0
+    assert captured.value("llm_router.cost.usd", source="reported") == pytest.approx(whole)
+    assert captured.value("llm_router.cost.unpriced") == 1
+    assert captured.value("llm_router.inference", cached="false") == 2
+
+
 async def test_no_cache_no_lookup(make_router: Any, ask: Any, captured: testing.Captured) -> None:
     await make_router().acompletion("smart", ask(alpha=[{}]))
     assert captured.value("llm_router.cache.hits") == 0

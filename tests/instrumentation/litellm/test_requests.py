@@ -83,6 +83,14 @@ async def test_every_deployment_fails(make_router: Any, ask: Any, captured: test
     assert captured.value("llm_router.attempts", error_type="rate_limit") == providers["beta"].record["errors.429"]
     assert captured.value("llm_router.rate_limit.hits", model="gpt-4o") == providers["beta"].record["errors.429"]
     assert captured.value("llm_router.fallbacks", status="error") == 1
+    retries = {group: captured.value("llm_router.retries", model=group) for group in ("smart", "backup")}
+    assert retries == {
+        "smart": providers["alpha"].record["attempts"] - 1,
+        "backup": providers["beta"].record["attempts"] - 1,
+    }
+    (route,) = captured.spans("route smart")
+    named = [(event.attributes or {})["llm_router.request.model"] for event in route.events if "retry" in event.name]
+    assert named == ["smart"] * int(retries["smart"]) + ["backup"] * int(retries["backup"])
     assert captured.value("llm_router.errors", component="router", severity="error") == 1
     (event,) = captured.events("llm_router.inference.error")
     assert event.attributes["llm_router.attempt.count"] == attempts

@@ -27,7 +27,10 @@ class Level:
         operation: GenAI operation name of what is called.
         fallback: Whether the group is tried because another failed.
         routing: Whether this is a call that the Router makes in order to decide about another.
+        completion: Whether completions are asked for, whose streams are LiteLLM's own.
         calls: Tries so far.
+        moved: Whether another level was begun inside.
+        suspected: Whether it has been taken as evidence of tries that nobody saw.
     """
 
     request: telemetry.Request
@@ -35,7 +38,10 @@ class Level:
     operation: str
     fallback: bool = False
     routing: bool = False
+    completion: bool = False
     calls: int = 0
+    moved: bool = False
+    suspected: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -51,6 +57,7 @@ class Call:
         hit: Whether the response cache answered.
         ready: When the deployment was chosen, by ``perf_counter_ns``.
         stream_tagged: Whether the attempt's stream has been recognised.
+        from_cache: Usage of the part of the answer that the response cache has, when it has not all.
     """
 
     level: Level
@@ -61,6 +68,7 @@ class Call:
     hit: bool = False
     ready: int | None = None
     stream_tagged: bool = False
+    from_cache: Any = None
 
     @property
     def calls_next(self) -> bool:
@@ -77,7 +85,7 @@ class Call:
             reason = "retry"
         else:
             reason = "fallback" if level.fallback else "initial"
-        self.attempt = level.request.begin_attempt(target, reason=reason, began=began)
+        self.attempt = level.request.begin_attempt(target, reason=reason, began=began, group=level.group)
 
 
 current_level: ContextVar[Level | None] = ContextVar("otel_llm_router_litellm_level", default=None)

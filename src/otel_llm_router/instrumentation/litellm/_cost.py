@@ -5,10 +5,13 @@ Room: `instrumentation`.
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from typing import Any, Final, Literal
 
 from otel_llm_router import telemetry
 from otel_llm_router.instrumentation.litellm._deployments import mapping, split_model
+from otel_llm_router.instrumentation.litellm._streams import LiteLLMProbe
 from otel_llm_router.telemetry.instrumenting import defer
 
 _TICKET: Final = "_otel_llm_router_cost_ticket"
@@ -27,12 +30,16 @@ def _source(attempt: telemetry.Attempt) -> Literal["reported", "estimated"]:
 class _Ticket:
     """An attempt whose cost LiteLLM's logging object will know; unpriced if it goes without saying."""
 
-    def __init__(self, attempt: telemetry.Attempt) -> None:
+    def __init__(self, attempt: telemetry.Attempt, probe: LiteLLMProbe, unpaid: Callable[[], None]) -> None:
         self._attempt = attempt
+        self._probe = probe
+        self._unpaid = unpaid
         self._open = True
+        self._presented = False
         attempt.await_cost()
 
     def pay(self, usd: Any) -> None:
+        self._presented = True
         source = _source(self._attempt)
         if not usd and source == "estimated":
             return  # LiteLLM could not count the tokens either: nothing times a price is no cost
@@ -40,15 +47,26 @@ class _Ticket:
             self._open = False
             self._attempt.cost(usd, source)
 
+    def _lost(self) -> None:
+        self._attempt.no_cost()
+        litellm: Any = sys.modules.get("litellm")
+        silenced = getattr(litellm, "disable_streaming_logging", False)
+        if not self._presented and not silenced and self._probe.ran_out and self._attempt.usage.source == "reported":
+            self._unpaid()
+
     def __del__(self) -> None:
         if self._open:
-            defer(self._attempt.no_cost)
+            defer(self._lost)
 
 
-def expect(attempt: telemetry.Attempt, logging: Any) -> None:
-    """Expect LiteLLM's ``Logging`` object to learn the cost of a streamed attempt."""
-    if hasattr(logging, "__dict__"):
-        logging.__dict__[_TICKET] = _Ticket(attempt)
+def expect(probe: LiteLLMProbe, logging: Any, unpaid: Callable[[], None]) -> None:
+    """Expect LiteLLM's ``Logging`` object to learn the cost of the attempt whose stream ``probe`` measures.
+
+    ``unpaid`` is called when the stream ran to its end, the provider reported its usage, and the object went
+    without any hook on the cost having been called.
+    """
+    if probe.attempt is not None and hasattr(logging, "__dict__"):
+        logging.__dict__[_TICKET] = _Ticket(probe.attempt, probe, unpaid)
 
 
 def learn(logging: Any) -> None:

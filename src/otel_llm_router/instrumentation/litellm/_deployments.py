@@ -37,10 +37,33 @@ def listed(value: Any) -> list[Any]:
     return cast("list[Any]", value) if isinstance(value, list) else [value]
 
 
+_ROUTED: Final = frozenset(
+    {"completion", "acompletion", "text_completion", "atext_completion", "embedding", "aembedding"}
+)
+"""What a Router calls through its retries and fallbacks only, in every supported release."""
+
+
+def made_by_router(call_type: Any, arguments: Mapping[str, Any]) -> bool:
+    """Whether a provider call comes from a Router, by the metadata that it writes into the arguments."""
+    metadata = mapping(arguments.get("metadata"))
+    return str(getattr(call_type, "value", call_type)) in _ROUTED and all(
+        metadata.get(key) for key in ("model_group", "deployment", "model_info")
+    )
+
+
+def _function(kwargs: Mapping[str, Any]) -> str:
+    function = kwargs.get("original_generic_function") or kwargs.get("original_function")
+    return getattr(function, "__name__", "").strip("_")
+
+
+def asks_completion(kwargs: Mapping[str, Any]) -> bool:
+    """Whether a Router call asks for a completion, whose stream is of LiteLLM's own kind."""
+    return _function(kwargs) in {"completion", "acompletion"}
+
+
 def operation(kwargs: Mapping[str, Any]) -> str:
     """Return the GenAI operation name of a Router call, by the function it is for."""
-    function = kwargs.get("original_generic_function") or kwargs.get("original_function")
-    name = getattr(function, "__name__", "").strip("_")
+    name = _function(kwargs)
     for known, word in _OPERATIONS.items():
         if name in (known, f"a{known}", f"{known}_stream", f"a{known}_stream"):
             return word

@@ -1,4 +1,4 @@
-"""The hooks on LiteLLM's Router: requests, tries, decisions, cache, streams, cost, cool-downs.
+"""The hooks on LiteLLM's Router: requests, tries, cache, streams, cost, cool-downs.
 
 Room: `instrumentation`. Each hook is called by LiteLLM in place of a method of its own, calls that
 method, and tells `telemetry` what happened. What the method returns or raises passes through.
@@ -6,33 +6,19 @@ method, and tells `telemetry` what happened. What the method returns or raises p
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import Any
 
 from otel_llm_router import telemetry
-from otel_llm_router.instrumentation.litellm import _cost, _deployments, _handover, _streams
+from otel_llm_router.instrumentation.litellm import _cache, _cost, _deployments, _handover, _streams
 from otel_llm_router.instrumentation.litellm._calls import Call, Level, calling, current_call, current_level, entered
-from otel_llm_router.instrumentation.litellm._deployments import known
-from otel_llm_router.instrumentation.litellm._watch import Watch
+from otel_llm_router.instrumentation.litellm._decisions import Arguments, DecisionHooks, Keywords, Wrapped, strategy_of
 from otel_llm_router.telemetry.instrumenting import attached, guard, probe_of
 
-Wrapped = Callable[..., Any]
-Arguments = tuple[Any, ...]
-Keywords = dict[str, Any]
 
-
-class Hooks:
-    """The hooks, by the names of `_targets`.
-
-    Args:
-        watch: Told of each hook that fires, so that one that does not can be noticed.
-    """
-
-    def __init__(self, watch: Watch) -> None:
-        self._watch = watch
+class Hooks(DecisionHooks):
+    """All hooks, by the names of `_targets`."""
 
     # --- requests -------------------------------------------------------------------------------
 
@@ -61,23 +47,27 @@ class Hooks:
         with guard("litellm.request.answered"):
             if hop is not None:
                 hop.end("success")
+            if not level.moved:
+                self._watch.untried(level)
             if owned:
-                return self._answer(request, response)
+                return self._answer(level, response)
             if hop is None and _streams.is_stream(response):
-                return self._measured(response)
+                return self._measured(level, response)
         return response
 
-    def _answer(self, request: telemetry.Request, response: Any) -> Any:
+    def _answer(self, level: Level, response: Any) -> Any:
+        request = level.request
         if not _streams.is_stream(response):
             if request.cached:
                 request.hit(response)
             request.end()
             return response
-        return request.stream(self._measured(response))
+        return request.stream(self._measured(level, response))
 
-    def _measured(self, response: Any) -> Any:
+    def _measured(self, level: Level, response: Any) -> Any:
         """Return a stream of the Router's that carries a probe, for a request to end with."""
-        self._watch.streamed()
+        if level.completion:  # others are streams of the provider's kind
+            self._watch.streamed()
         if probe_of(response) is not None:  # the Router returned the provider's stream as it is
             return response
         return _streams.watch(response, _streams.LiteLLMProbe())
@@ -94,11 +84,11 @@ class Hooks:
         with guard("litellm.call"):
             self._watch.fired("call")
             level = current_level.get()
-            if level is not None and not level.request.ended:
+            if level is None:
+                self._watch.missed("request")
+            elif not level.request.ended:
                 level.calls += 1
                 call = Call(level)
-            else:
-                self._watch.orphan("request")
         if call is None:
             return await wrapped(*args, **kwargs)
         with calling(call):
@@ -114,6 +104,10 @@ class Hooks:
         return response
 
     def _answered(self, call: Call, response: Any) -> None:
+        if call.calls_next and _cache.says_cached(response):  # and no hook saw it looked up
+            self._watch.missed("cache")
+            call.hit = call.level.request.cached = True
+            return
         if call.calls_next:  # it was called and no hook saw it begin
             self._watch.missed("upstream")
             call.begin_attempt({}, began=call.ready)
@@ -121,101 +115,11 @@ class Hooks:
         if attempt is None or attempt.streaming:
             return
         attempt.response(response)
-        _cost.of_response(attempt, response)
+        if call.from_cache is None:
+            _cost.of_response(attempt, response)
+        else:  # for LiteLLM the answer is a hit, whose cost says nothing of what the provider charges
+            _cache.take_out(attempt, response, call.from_cache)
         attempt.end()
-
-    # --- decisions ------------------------------------------------------------------------------
-
-    async def decision(self, wrapped: Wrapped, instance: Any, args: Arguments, kwargs: Keywords) -> Any:
-        """``Router.async_get_available_deployment``: which deployment."""
-        decision = self._deciding(instance)
-        if decision is None:
-            return await wrapped(*args, **kwargs)
-        try:
-            chosen = await wrapped(*args, **kwargs)
-            self._decided(decision, chosen, kwargs)
-        finally:
-            self._decision_over(decision)
-        return chosen
-
-    def sync_decision(self, wrapped: Wrapped, instance: Any, args: Arguments, kwargs: Keywords) -> Any:
-        """``Router.get_available_deployment``: which deployment, for the synchronous API."""
-        decision = self._deciding(instance)
-        if decision is None:
-            return wrapped(*args, **kwargs)
-        try:
-            chosen = wrapped(*args, **kwargs)
-            self._decided(decision, chosen, kwargs)
-        finally:
-            self._decision_over(decision)
-        return chosen
-
-    def _deciding(self, instance: Any) -> telemetry.Decision | None:
-        with guard("litellm.decision"):
-            self._watch.fired("decision")
-            call = current_call.get()
-            if call is None or call.deciding is not None:  # some strategies choose through the other method
-                return None
-            call.deciding = call.level.request.decision(strategy=_strategy(instance))
-            return call.deciding
-        return None
-
-    def _decided(self, decision: telemetry.Decision, chosen: Any, kwargs: Mapping[str, Any]) -> None:
-        with guard("litellm.decided"):
-            call = current_call.get()
-            target = _deployments.from_deployment(chosen, call.level.operation if call is not None else "chat")
-            if call is None or target is None:
-                return
-            known.introduce([chosen])
-            call.target = target
-            if kwargs.get("specific_deployment"):
-                reason = "specific_deployment"
-            else:
-                reason = "only_candidate" if call.candidates == 1 else "strategy"
-            decision.select(target.model, reason=reason, deployment=target.deployment)
-
-    def _decision_over(self, decision: telemetry.Decision) -> None:
-        with guard("litellm.decision.over"):
-            decision.end()
-            call = current_call.get()
-            if call is not None:
-                call.deciding = None
-                call.ready = time.perf_counter_ns()
-
-    async def candidates(self, wrapped: Wrapped, instance: Any, args: Arguments, kwargs: Keywords) -> Any:
-        """``Router.async_get_healthy_deployments``: what can be chosen."""
-        healthy: Any = await wrapped(*args, **kwargs)
-        with guard("litellm.candidates"):
-            call = current_call.get()
-            if call is not None and call.deciding is not None:
-                names = known.introduce(_deployments.listed(healthy))
-                call.candidates = len(names)
-                call.deciding.candidates(names)
-        return healthy
-
-    def custom_strategy(self, wrapped: Wrapped, instance: Any, args: Arguments, kwargs: Keywords) -> Any:
-        """``Router.set_custom_routing_strategy``: replaces the choosing methods of one Router."""
-        result = wrapped(*args, **kwargs)
-        with guard("litellm.custom_strategy"):
-            own: dict[str, Any] = instance.__dict__
-            for name in ("_core_async_get_available_deployment", "async_get_available_deployment"):
-                if callable(own.get(name)):
-                    own[name] = self._custom_decision(instance, own[name])
-            if callable(own.get("get_available_deployment")):
-                own["get_available_deployment"] = self._custom_sync_decision(instance, own["get_available_deployment"])
-        return result
-
-    def _custom_decision(self, instance: Any, own: Wrapped) -> Wrapped:
-        async def choose(*args: Any, **kwargs: Any) -> Any:
-            return await self.decision(own, instance, args, kwargs)
-
-        return choose
-
-    def _custom_sync_decision(self, instance: Any, own: Wrapped) -> Wrapped:
-        def choose(*args: Any, **kwargs: Any) -> Any:
-            return self.sync_decision(own, instance, args, kwargs)
-
-        return choose
 
     # --- the moments before a deployment is called -----------------------------------------------
 
@@ -235,11 +139,13 @@ class Hooks:
         with guard("litellm.cache"):
             self._watch.fired("cache")
             call = current_call.get()
+            arguments = _deployments.mapping(kwargs.get("kwargs"))
+            if call is None:
+                self._outside_a_call(kwargs.get("logging_obj"), kwargs.get("call_type"), arguments)
             if call is None or not call.calls_next:
                 return
-            arguments = _deployments.mapping(kwargs.get("kwargs"))
-            answer = _cached_answer(found)
-            cache = _looked_up(found, kwargs, arguments)
+            answer = _cache.answer_in(found)
+            cache = _cache.looked_up(found, kwargs, arguments)
             if cache is not None:
                 lookup = telemetry.cache(cache)
                 if answer is None:
@@ -250,14 +156,27 @@ class Hooks:
                 call.hit = True
                 call.level.request.cached = True
             else:
+                call.from_cache = _cache.part_in(found)
                 call.begin_attempt(arguments)
+
+    def _outside_a_call(self, logging: Any, call_type: Any, arguments: Mapping[str, Any]) -> None:
+        """Take a provider call that no call of ours is around as evidence, if a Router made it."""
+        level = current_level.get()
+        if level is not None:
+            self._watch.untried(level)
+        elif _deployments.made_by_router(call_type, arguments):
+            self._watch.unseen(logging)
 
     def upstream(self, wrapped: Wrapped, instance: Any, args: Arguments, kwargs: Keywords) -> Any:
         """``Logging.pre_call``: the last thing before a provider is called, cached or not looked up."""
         with guard("litellm.upstream"):
             self._watch.fired("upstream")
             call = current_call.get()
-            if call is not None and call.calls_next:
+            if call is None:
+                details = _deployments.mapping(getattr(instance, "model_call_details", None))
+                arguments = _deployments.mapping(details.get("litellm_params"))
+                self._outside_a_call(instance, getattr(instance, "call_type", None), arguments)
+            elif call.calls_next:
                 call.begin_attempt({"model": kwargs.get("model") or getattr(instance, "model", None)})
         return wrapped(*args, **kwargs)
 
@@ -272,7 +191,7 @@ class Hooks:
             call.stream_tagged = True
             probe = _streams.LiteLLMProbe(attempt=call.attempt, chunks=getattr(instance, "chunks", None))
             _streams.watch(instance, probe)
-            _cost.expect(call.attempt, getattr(instance, "logging_obj", None))
+            _cost.expect(probe, getattr(instance, "logging_obj", None), self._watch.unpaid)
         return result
 
     # --- cost and cool-downs --------------------------------------------------------------------
@@ -298,6 +217,7 @@ class Hooks:
         """``CooldownCache.add_deployment_to_cooldown``: a deployment leaves the rotation."""
         result = wrapped(*args, **kwargs)
         with guard("litellm.cooldown"):
+            self._watch.fired("cooldown")
             names = ("model_id", "original_exception", "exception_status", "cooldown_time")
             given = {**dict(zip(names, args, strict=False)), **kwargs}
             seconds = given.get("cooldown_time")
@@ -316,55 +236,24 @@ def _begin_level(instance: Any, kwargs: Mapping[str, Any]) -> tuple[Level, bool,
     """Return the level that begins, whether it begins a request of its own, and the move it is part of."""
     group = kwargs.get("model")
     group = group if isinstance(group, str) else ""
-    operation = _deployments.operation(kwargs)
+    operation, completion = _deployments.operation(kwargs), _deployments.asks_completion(kwargs)
     current, level = telemetry.current(), current_level.get()
+    if level is not None:
+        level.moved = True
     depth = kwargs.get("fallback_depth")
     if current is not None and isinstance(depth, int) and depth > 0:
         failed = level.group if level is not None and level.request is current else current.model
         last = current.last_attempt
         hop = current.fallback(failed, group, last.error_type if last is not None else "")
-        return Level(current, group, operation, fallback=True), False, hop
+        return Level(current, group, operation, completion=completion, fallback=True), False, hop
     if current is not None:
         call = current_call.get()
         if call is not None and call.deciding is not None:
-            return Level(current, group, operation, routing=True), False, None
+            return Level(current, group, operation, completion=completion, routing=True), False, None
         if level is None or level.request is not current:  # begun by the application: join it
-            current.strategy = current.strategy or _strategy(instance)
-            return Level(current, group, operation), False, None
+            current.strategy = current.strategy or strategy_of(instance)
+            return Level(current, group, operation, completion=completion), False, None
     user = kwargs.get("user")
     with _handover.recalled(kwargs):
-        request = telemetry.request(group, strategy=_strategy(instance), user=user if isinstance(user, str) else None)
-    return Level(request, group, operation), True, None
-
-
-def _strategy(instance: Any) -> str:
-    if "get_available_deployment" in vars(instance):
-        return "custom"
-    # The public name warns in 1.109 and newer, where the Router's own code reads the other one.
-    strategy = getattr(instance, "_core_routing_strategy", None) or getattr(instance, "routing_strategy", "")
-    return str(getattr(strategy, "value", strategy))
-
-
-def _cached_answer(found: Any) -> Any:
-    """Return the cached answer inside what the cache handler found, or None."""
-    if getattr(found, "embedding_all_elements_cache_hit", False):
-        return getattr(found, "final_embedding_cached_response", None)
-    if getattr(found, "final_embedding_cached_response", None) is not None:
-        return None  # part of a batch is cached, the rest is still asked for
-    return getattr(found, "cached_result", None)
-
-
-def _looked_up(found: Any, kwargs: Mapping[str, Any], arguments: Mapping[str, Any]) -> str | None:
-    """Return the type of the cache that was asked, or None when none was."""
-    litellm: Any = sys.modules["litellm"]  # it is loaded: we are called by it
-    cache: Any = litellm.cache
-    if found is None or cache is None:
-        return None
-    supported = getattr(cache, "supported_call_types", None)
-    name = getattr(kwargs.get("original_function"), "__name__", "")
-    if supported is not None and name not in {str(getattr(kind, "value", kind)) for kind in supported}:
-        return None
-    if not cache.should_use_cache(**arguments):
-        return None
-    kind = getattr(cache, "type", None)
-    return str(getattr(kind, "value", kind) or "local")
+        request = telemetry.request(group, strategy=strategy_of(instance), user=user if isinstance(user, str) else None)
+    return Level(request, group, operation, completion=completion), True, None

@@ -33,6 +33,7 @@ class LiteLLMProbe(StreamProbe):
     ) -> None:
         super().__init__(request=request, attempt=attempt)
         self._chunks = cast("list[Any]", chunks) if isinstance(chunks, list) else []
+        self.ran_out = False
 
     def chunk(self, chunk: Any) -> None:
         """Account for one chunk, for the attempt and its request alike.
@@ -66,6 +67,11 @@ class LiteLLMProbe(StreamProbe):
             if attempt is not None and (self.complete or attempt.response_model is None):
                 attempt.complete = self.complete
                 attempt.describe(chunk)
+
+    def finish(self) -> None:
+        """End at the stream's natural end."""
+        self.ran_out = True
+        super().finish()
 
     def settle(self) -> None:
         """Hand over what the provider reported, else LiteLLM's estimate, else the chunks seen."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
+from otel_llm_router.instrumentation.litellm._calls import Level
 from otel_llm_router.signals import attributes, events
 from otel_llm_router.signals.instruments import self_telemetry
 from otel_llm_router.telemetry.instrumenting import recorder
@@ -20,6 +21,8 @@ NAME: Final = "llm_router_litellm"
 
 PATIENCE: Final = 5
 """Evidence against a hook before it is called degraded: one could be a call of an unusual kind."""
+
+_COUNTED: Final = "_otel_llm_router_unseen"
 
 _CONSEQUENCES: Final = {
     "request": "requests are not counted",
@@ -54,19 +57,35 @@ class Watch:
     def fired(self, hook: str) -> None:
         """A hook was called."""
         self._fired[hook] = self._fired.get(hook, 0) + 1
-        if hook == "call":
-            # Within every call the Router chooses; and it calls a provider, or its cache answers.
-            if self._fired["call"] > PATIENCE and not self._fired.get("decision"):
-                self.missed("decision")
-            if self._fired["call"] > PATIENCE and not (self._fired.get("cache") or self._fired.get("upstream")):
-                self.missed("upstream")
+        if hook == "call" and self._fired["call"] > PATIENCE and not self._fired.get("decision"):
+            self.missed("decision")  # within every call the Router chooses
 
-    def orphan(self, hook: str) -> None:
-        """Something was seen that only happens inside what ``hook`` should have seen."""
-        self.missed(hook)
+    def untried(self, level: Level) -> None:
+        """Something was seen in ``level`` that only happens in a try: evidence, once, if no try was seen."""
+        if not level.calls and not level.suspected:
+            level.suspected = True
+            self.missed("call")
+
+    def unseen(self, logging: Any) -> None:
+        """A provider call of a Router's was seen, with LiteLLM's ``logging`` object, in no request and no try.
+
+        Evidence only while neither hook has ever fired: a Router makes some calls, and calls are made in
+        some threads, where we see neither. When one of the two fires, what it sees tells of the other.
+        """
+        marks: dict[str, Any] = getattr(logging, "__dict__", {})
+        if self._fired.get("request") or self._fired.get("call") or _COUNTED in marks:
+            return
+        marks[_COUNTED] = True  # it is looked up in the cache, and then it is made
+        self.missed("request")
+        self.missed("call")
+
+    def unpaid(self) -> None:
+        """A stream ended well, and LiteLLM's logging of it went by without a hook on the cost."""
+        if not self._fired.get("cost"):
+            self.missed("cost")
 
     def streamed(self) -> None:
-        """The Router answered with a stream."""
+        """The Router answered a completion with a stream."""
         if not self._fired.get("stream"):
             self.missed("stream")
 
