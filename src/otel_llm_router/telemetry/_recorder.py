@@ -20,7 +20,7 @@ from opentelemetry.trace import SpanKind, TracerProvider
 from opentelemetry.util.types import AttributeValue
 
 from otel_llm_router._version import __version__
-from otel_llm_router.signals import Attribute, Instrument, Kind, LogEvent, SpanEvent
+from otel_llm_router.signals import INSTRUMENTS, Attribute, Instrument, Kind, LogEvent, SpanEvent
 from otel_llm_router.signals.instruments import self_telemetry
 from otel_llm_router.telemetry import _deferred, _guard, _sanitize
 from otel_llm_router.telemetry._bounds import LabelBounds
@@ -33,6 +33,7 @@ Label = str | None
 Source = Callable[[], Iterable[tuple[float, tuple[Label, ...]]]]
 """What an observable instrument asks at collection: (value, labels in declared order)."""
 
+_OBSERVABLE = {Kind.OBSERVABLE_COUNTER, Kind.OBSERVABLE_GAUGE}
 _SEVERITY = {"INFO": SeverityNumber.INFO, "WARN": SeverityNumber.WARN, "ERROR": SeverityNumber.ERROR}
 _SPAN_KIND = {"server": SpanKind.SERVER, "client": SpanKind.CLIENT, "internal": SpanKind.INTERNAL}
 
@@ -62,6 +63,12 @@ class Recorder:
         self._sources: dict[Instrument, dict[object, Source]] = {}
         self._lock = threading.Lock()
         self.bounds = LabelBounds(limit=label_limit, on_overflow=self._overflowed)
+        # All of them now, with nothing to say yet: to register one, the SDK takes a lock that it also holds while
+        # it calls the callbacks; a request that came to register one would wait for a collection, or for ever.
+        for instrument in INSTRUMENTS:
+            if instrument.kind in _OBSERVABLE:
+                with _guard.guard(f"observe {instrument.name}"):
+                    self._create(instrument)
 
     # --- metrics --------------------------------------------------------------------------------
 
@@ -114,10 +121,7 @@ class Recorder:
     def observe(self, instrument: Instrument, key: object, source: Source) -> None:
         """Let ``source`` report an observable instrument at each collection; ``key`` replaces an earlier one."""
         with self._lock:
-            first = instrument not in self._sources
             self._sources.setdefault(instrument, {})[key] = source
-        if first:
-            self._create(instrument)
 
     def forget(self, instrument: Instrument, key: object) -> None:
         """Stop asking the source registered under ``key``."""

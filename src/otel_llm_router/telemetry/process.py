@@ -26,25 +26,25 @@ MAX_PAUSES: Final = 10_000
 
 def observe(recorder: Recorder) -> None:
     """Report the process on ``recorder`` from now on."""
-    own = psutil.Process()
-    readings: Mapping[Instrument, Callable[[], float]] = {
-        resources.PROCESS_CPU: lambda: sum(own.cpu_times()[:2]),
-        resources.PROCESS_RESIDENT_MEMORY: lambda: own.memory_info().rss,
-        resources.PROCESS_HEAP: lambda: heap_bytes(own),
-        resources.PROCESS_OPEN_FDS: lambda: own.num_fds() if hasattr(own, "num_fds") else own.num_handles(),
-        resources.PROCESS_THREADS: own.num_threads,
-        resources.PROCESS_START_TIME: own.create_time,
+    readings: Mapping[Instrument, Callable[[psutil.Process], float]] = {
+        resources.PROCESS_CPU: lambda own: sum(own.cpu_times()[:2]),
+        resources.PROCESS_RESIDENT_MEMORY: lambda own: own.memory_info().rss,
+        resources.PROCESS_HEAP: heap_bytes,
+        resources.PROCESS_OPEN_FDS: lambda own: own.num_fds() if hasattr(own, "num_fds") else own.num_handles(),
+        resources.PROCESS_THREADS: lambda own: own.num_threads(),
+        resources.PROCESS_START_TIME: lambda own: own.create_time(),
     }
     for instrument, reading in readings.items():
         recorder.observe(instrument, "process", _source(reading))
     _Pauses(recorder).watch()
 
 
-def _source(reading: Callable[[], float]) -> Source:
+def _source(reading: Callable[[psutil.Process], float]) -> Source:
     def source() -> list[tuple[float, tuple[()]]]:
         # What finalisers left behind is done here too: a collection is a safe moment.
         _deferred.drain()
-        return [(float(reading()), ())]
+        # Asked for at each collection: after a fork it is another process.
+        return [(float(reading(psutil.Process())), ())]
 
     return source
 

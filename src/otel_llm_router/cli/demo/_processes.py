@@ -22,6 +22,7 @@ from typing_extensions import Self
 _START_SECONDS: Final = 90.0
 """A gateway imports LiteLLM, which takes seconds, and ten times that on a busy machine."""
 _STOP_SECONDS: Final = 8.0
+_POLL_SECONDS: Final = 0.05
 _SERVE: Final = "otel_llm_router.cli.demo._serve"
 
 
@@ -48,7 +49,7 @@ class Processes:
         Args:
             name: Name in messages, and of the log file.
             arguments: What to serve.
-            environment: Environment variables to add to our own.
+            environment: Environment variables to add to our own, which leave theirs of OpenTelemetry out.
             instrumented: Start it under ``opentelemetry-instrument``.
 
         Raises:
@@ -62,7 +63,7 @@ class Processes:
         with log.open("wb") as errors:
             child = subprocess.Popen(  # noqa: S603
                 command,
-                env={**os.environ, **environment},
+                env={**_surroundings(), **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=errors,
@@ -74,31 +75,65 @@ class Processes:
         try:
             return f"http://127.0.0.1:{json.loads(line)['port']}"
         except (ValueError, KeyError, TypeError):
-            tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-            raise click.ClickException(f"{name} did not start; the end of {log}:\n{tail}") from None
+            raise click.ClickException(f"{name} did not start{self._last_lines(name)}") from None
 
     def stop(self) -> None:
-        """End every child: politely, then by force."""
-        for _, child in self._children:
-            child.terminate()
+        """End every child, the last one first: what the gateway still waits for comes from the others."""
         deadline = time.monotonic() + _STOP_SECONDS
-        for _, child in self._children:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                child.wait(max(0.1, deadline - time.monotonic()))
-            if child.poll() is None:
-                child.kill()
-                child.wait()
-            if child.stdout is not None:
-                child.stdout.close()
-        self._children.clear()
+        while self._children:
+            self._end(self._children[-1][1], deadline)
+            self._children.pop()
+
+    def end(self, name: str) -> None:
+        """End the child called ``name``."""
+        for one in [one for one in self._children if one[0] == name]:
+            self._end(one[1], time.monotonic() + _STOP_SECONDS)
+            self._children.remove(one)
 
     def pid(self, name: str) -> int:
         """Return the process id of the child called ``name``."""
         return next(child.pid for known, child in self._children if known == name)
 
-    def dead(self) -> list[str]:
-        """Return the names of children that have ended on their own."""
-        return [name for name, child in self._children if child.poll() is not None]
+    def said(self, name: str) -> str:
+        """Return what the child called ``name`` has printed on stderr."""
+        return (self.logs / f"{name}.log").read_text(errors="replace")
+
+    def ended(self, within: float = 0.0) -> str:
+        """Say which children have ended on their own; nothing when none has.
+
+        Args:
+            within: Seconds to wait for one: connections close a moment before their process has ended.
+        """
+        deadline = time.monotonic() + within
+        while not (dead := [(name, child.returncode) for name, child in self._children if child.poll() is not None]):
+            if time.monotonic() >= deadline:
+                return ""
+            time.sleep(_POLL_SECONDS)
+        return "\n".join(
+            f"{name} ended during the run with exit code {128 - code if code < 0 else code}{self._last_lines(name)}"
+            for name, code in dead
+        )
+
+    def _last_lines(self, name: str) -> str:
+        lines = self.said(name).splitlines()[-15:]
+        return "\n".join(["; the end of its log:", *lines]) if lines else ""
+
+    @staticmethod
+    def _end(child: subprocess.Popen[bytes], deadline: float) -> None:
+        """End a child: politely, then by force."""
+        child.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(max(0.1, deadline - time.monotonic()))
+        if child.poll() is None:
+            child.kill()
+            child.wait()
+        if child.stdout is not None:
+            child.stdout.close()
+
+
+def _surroundings() -> dict[str, str]:
+    """Return our environment without what a user has told OpenTelemetry: it is meant for other applications."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
 
 
 def _first_line(stream: IO[bytes], deadline: float) -> bytes:

@@ -10,9 +10,11 @@ import json
 import os
 import socket
 import sys
-from typing import Any
+from typing import Any, Final
 
 import uvicorn
+
+_KEEP_ALIVE: Final = 600
 
 
 def application(arguments: list[str]) -> Any:
@@ -32,7 +34,9 @@ def main(arguments: list[str]) -> None:
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     print(json.dumps({"port": listening.getsockname()[1]}), flush=True)  # noqa: T201  # the parent reads it
-    uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False)).run(sockets=[listening])
+    # A server that closes an idle connection just when the next call comes makes a failure that only one side knows of.
+    config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_keep_alive=_KEEP_ALIVE)
+    uvicorn.Server(config).run(sockets=[listening])
 
 
 if __name__ == "__main__":

@@ -78,7 +78,8 @@ class Clients:
     def _body(self, kind: str, index: int) -> dict[str, Any]:
         content: dict[str, Any] = {"id": f"{self.seed}-{kind}-{index}"}
         if kind == "abandoned stream":
-            slow = [{"completion_tokens": 80, "chunk_latency": 0.02}]
+            # Long enough that on a busy machine too it is given up before its end.
+            slow = [{"completion_tokens": 200, "chunk_latency": 0.05}]
             content["upstreams"] = dict.fromkeys(("alpha", "beta", "gamma"), slow)
         if kind == "all of smart fails":
             failing = [{"status": 503, "latency": 0.01}]
@@ -112,7 +113,7 @@ class Clients:
                 return
             async for line in answer.aiter_lines():
                 chunks += line.startswith("data: {")
-                if kind == "abandoned stream" and chunks == 3:  # noqa: PLR2004  # early in a stream of 80
+                if kind == "abandoned stream" and chunks == 3:  # noqa: PLR2004  # early in a stream of 200
                     self.record["abandoned"] += 1
                     return
                 if line == "data: [DONE]":

@@ -17,24 +17,25 @@ from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+
+from otel_llm_router.cli.demo._interruption import Interruption
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from otel_llm_router.cli.demo._delivery import Delivery
+    from otel_llm_router.cli.demo._processes import Processes
     from otel_llm_router.cli.demo._reconcile import Row
     from otel_llm_router.cli.demo._samples import Samples
 
-_NEEDED: Final = ("litellm", "fastapi", "uvicorn", "httpx", "orjson", "soundfile")
+_NEEDED: Final = ("litellm", "fastapi", "uvicorn", "httpx", "orjson", "soundfile", "numpy")
 _FAULT_RATE: Final = "0.12"
 _SETTLE_SECONDS: Final = 20.0
 _POLL_SECONDS: Final = 0.25
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "": 1.0}
-INTERRUPTED: Final = 130
 _EXAMPLE: Final = """\b
 Example:
   otel-llm-router demo --duration 20s
@@ -93,7 +94,7 @@ def demo(
     down with what the scrape says and what OTLP delivered.
 
     Exit code: 0 when every number agrees, 1 when one does not or something could not be started,
-    130 when interrupted.
+    130 when interrupted, 143 when terminated.
     """
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if missing:
@@ -103,20 +104,20 @@ def demo(
     if duration is None and number is None:
         duration = 20.0
     plan = Plan(duration, number, secrets.randbelow(10_000) if seed is None else seed, collector, keep, as_json)
-    # A terminated demo must not leave its processes behind.
-    signal.signal(signal.SIGTERM, _terminated)
+    stop = Interruption()
+    for signal_number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signal_number, stop)
     try:
-        sys.exit(_run(plan))
-    except KeyboardInterrupt:
-        click.echo("interrupted; everything that was started has been stopped", err=True)
-        sys.exit(INTERRUPTED)
+        code = _run(plan, stop)
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        what = "terminated" if stop.number == signal.SIGTERM else "interrupted"
+        click.echo(f"{what}; everything that was started has been stopped", err=True)
+        code = 128 + stop.number
+    sys.exit(code)
 
 
-def _terminated(number: int, _frame: FrameType | None) -> None:
-    sys.exit(128 + number)
-
-
-def _run(plan: Plan) -> int:
+def _run(plan: Plan, stop: Interruption) -> int:
+    import httpx  # noqa: PLC0415
     from rich.console import Console  # noqa: PLC0415  # `--help` need not wait for rich
 
     from otel_llm_router.cli._progress import StderrProgress  # noqa: PLC0415
@@ -136,23 +137,35 @@ def _run(plan: Plan) -> int:
         with progress.phase("starting three upstream providers"):
             environment = {"DEMO_FAULT_RATE": _FAULT_RATE}
             upstreams = {name: processes.serve(name, "upstream", name, environment=environment) for name in names}
-        scrape_port = _free_port(9090)
         with progress.phase("starting the gateway (it imports LiteLLM)"):
-            gateway = processes.serve(
-                "gateway",
-                "gateway",
-                environment=gateway_environment(upstreams, delivery, scrape_port),
-                instrumented=True,
-            )
-        metrics = f"http://127.0.0.1:{scrape_port}/metrics"
+            gateway, metrics = _start_gateway(processes, upstreams, delivery)
         console.print(f"gateway [bold]{gateway}[/], metrics [bold]{metrics}[/], seed {plan.seed}")
-        observed = asyncio.run(_observe(plan, console, gateway, metrics, upstreams, delivery))
+        try:
+            observed = asyncio.run(stop.cancels(_observe(plan, console, gateway, metrics, upstreams, delivery)))
+        except httpx.TransportError as error:
+            raise click.ClickException(processes.ended(within=2.0) or f"no answer any more: {error}") from error
+        if stop.number:
+            raise KeyboardInterrupt
         _report(plan, console, observed, delivery, metrics)
-        if dead := processes.dead():
-            raise click.ClickException(f"ended during the run: {', '.join(dead)}; logs were in {directory}")
+        if ended := processes.ended():
+            raise click.ClickException(ended)
         if plan.keep:
-            _wait(console, gateway, metrics)
+            _wait(console, stop, gateway, metrics)
     return 0 if all(row.equal for row in observed.rows) else 1
+
+
+def _start_gateway(processes: Processes, upstreams: dict[str, str], delivery: Delivery) -> tuple[str, str]:
+    """Start the gateway; return its base URL and that of its metrics."""
+    for preferred in (9090, 0, 0):
+        port = _free_port(preferred)
+        gateway = processes.serve(
+            "gateway", "gateway", environment=gateway_environment(upstreams, delivery, port), instrumented=True
+        )
+        # Between our look at the port and the gateway's, another demo may have taken it, and would be scraped here.
+        if "no scrape endpoint" not in processes.said("gateway"):
+            return gateway, f"http://127.0.0.1:{port}/metrics"
+        processes.end("gateway")
+    raise click.ClickException("the gateway found no free port for its metrics")
 
 
 def gateway_environment(upstreams: dict[str, str], delivery: Delivery, scrape_port: int) -> dict[str, str]:
@@ -249,11 +262,13 @@ def _report(plan: Plan, console: Console, observed: Observed, delivery: Delivery
         click.echo(json.dumps(answer, indent=2))
 
 
-def _wait(console: Console, gateway: str, metrics: str) -> None:
-    console.print(f"Everything is still running: gateway {gateway}, metrics {metrics}. Ctrl-C ends it.")
+def _wait(console: Console, stop: Interruption, gateway: str, metrics: str) -> None:
     try:
+        console.print(f"Everything is still running: gateway {gateway}, metrics {metrics}. Ctrl-C ends it.")
         signal.pause()
     except KeyboardInterrupt:
+        if stop.number != signal.SIGINT:
+            raise
         console.print("stopping")
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import AsyncIterator
+from importlib.metadata import version
 from typing import Any
 
 import litellm
@@ -24,6 +25,9 @@ upstreams: dict[str, str] = json.loads(os.environ.get("DEMO_UPSTREAMS", "{}"))
 """Base URL of each upstream, by name."""
 
 litellm.suppress_debug_info = True
+# The transport of LiteLLM 1.80 (not that of 1.106) takes a stream that was cut for a complete one, and reads on a
+# stream that nobody listens to: with it no telemetry can agree with what the upstreams wrote down.
+litellm.disable_aiohttp_transport = tuple(map(int, version("litellm").split(".")[:2])) < (1, 106)
 litellm.cache = litellm.Cache(type="local")  # pyright: ignore[reportArgumentType]  # LiteLLM takes the word
 
 

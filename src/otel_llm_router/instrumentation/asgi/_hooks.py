@@ -21,6 +21,9 @@ Send = Callable[[Message], Awaitable[None]]
 
 _SEEN: Final = "otel_llm_router.seen"
 _ROUTE: Final = "otel_llm_router.route"
+_REDACTED: Final = "REDACTED"
+_OLD_NAMES: Final = {"default", "http/dup"}
+"""Values of ``OTEL_SEMCONV_STABILITY_OPT_IN`` with which a span has the whole URL."""
 
 
 class _Exchange:
@@ -61,17 +64,24 @@ class _Exchange:
         )
 
 
-def _remember_route(middleware: Any) -> None:
-    """Let a middleware leave the route that it finds for its span in the scope, for our metrics too.
+def _mend_details(middleware: Any) -> None:
+    """Let a middleware leave the route that it finds for its span in the scope, and the query's values out of the span.
 
     Matching a path against all routes is not free, and frameworks differ in where they keep the result.
     """
     details = middleware.default_span_details
     if getattr(details, "remembers_route", False):
         return
+    old_names = getattr(getattr(middleware, "_sem_conv_opt_in_mode", None), "value", "") in _OLD_NAMES
 
     def remembering(scope: Message) -> Any:
         found = details(scope)
+        with guard("asgi.query"):
+            if scope.get("query_string"):
+                # The middleware takes what it is given here over what it has read itself.
+                found[1]["url.query"] = _without_values(scope["query_string"])
+                if old_names:
+                    found[1]["http.url"] = _url(scope)
         with guard("asgi.route"):
             route = found[1].get("http.route")
             if isinstance(route, str):
@@ -84,23 +94,34 @@ def _remember_route(middleware: Any) -> None:
     middleware.default_span_details = remembering
 
 
-async def call(wrapped: Callable[..., Awaitable[None]], instance: Any, args: tuple[Any, ...], kwargs: Any) -> None:
+def _without_values(query: bytes) -> str:
+    """Return the names of a query's parameters: prompts and keys may be among the values."""
+    parts = (part.partition("=") for part in query.decode("latin-1").split("&"))
+    return "&".join(f"{name}={_REDACTED}" if equals else _REDACTED for name, equals, _ in parts)
+
+
+def call(wrapped: Callable[..., Awaitable[None]], instance: Any, args: tuple[Any, ...], kwargs: Any) -> Awaitable[None]:
     """``OpenTelemetryMiddleware.__call__``."""
-    parameters = dict(zip(("scope", "receive", "send"), args, strict=False)) | kwargs
-    scope: Message = parameters["scope"]
-    if scope["type"] not in {"http", "websocket"}:
-        return await wrapped(*args, **kwargs)
+    parameters: dict[str, Any] = dict(zip(("scope", "receive", "send"), args, strict=False)) | kwargs
+    # uvicorn takes for a factory what it can call without arguments.
+    if len(parameters) != 3 or parameters["scope"]["type"] not in {"http", "websocket"}:  # noqa: PLR2004
+        return wrapped(*args, **kwargs)
+    return _measured(wrapped, instance, **parameters)
+
+
+async def _measured(
+    wrapped: Callable[..., Awaitable[None]], instance: Any, *, scope: Message, receive: Any, send: Send
+) -> None:
     with guard("asgi.route"):
-        _remember_route(instance)
+        _mend_details(instance)
     if _SEEN in scope:
-        return await wrapped(*args, **kwargs)
+        return await wrapped(scope, receive, send)
     # A mounted application has the middleware too; its requests are this one's, counted once.
     scope[_SEEN] = True
     exchange: _Exchange | None = None
     with guard("asgi.begin"):
         if not _excluded(instance, scope):
             exchange = _Exchange(scope)
-    send: Send = parameters["send"]
 
     async def measured_send(message: Message) -> None:
         if exchange is not None:
@@ -113,7 +134,7 @@ async def call(wrapped: Callable[..., Awaitable[None]], instance: Any, args: tup
     # empty context lets the caller's traceparent decide what the parent is.
     with attached(Context()):
         try:
-            await wrapped(scope, parameters["receive"], measured_send)
+            await wrapped(scope, receive, measured_send)
         except BaseException as raised:
             error = raised
             raise
@@ -129,5 +150,10 @@ def _excluded(instance: Any, scope: Message) -> bool:
     urls = getattr(instance, "excluded_urls", None)
     if not urls or scope["type"] != "http":
         return False
+    return bool(urls.url_disabled(_url(scope)))
+
+
+def _url(scope: Message) -> str:
+    """Return the URL without its query."""
     asgi: Any = sys.modules["opentelemetry.instrumentation.asgi"]  # it is loaded: we are called by it
-    return bool(urls.url_disabled(asgi.get_host_port_url_tuple(scope)[2]))
+    return asgi.get_host_port_url_tuple(scope)[2]
