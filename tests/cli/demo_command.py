@@ -15,6 +15,8 @@ import pytest
 from tests.e2e.running import BIN, environment
 
 CHILDREN = {"alpha", "beta", "gamma", "gateway"}
+EVENTFUL = "330"
+"""A seed whose first sixty requests have everything; some repeat long after the first time, and so from the cache."""
 FIGURES = " s: requests "
 SOME_FIGURES = " s: requests [1-9]"
 """Progress that says that requests have been answered, as a regular expression."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import psutil
 import pytest
 
-from demo_command import Demo
+from demo_command import EVENTFUL, Demo
 
 
 @pytest.mark.usefixtures("collector_binary")
 def test_every_number_agrees_through_the_collector() -> None:
-    demo = Demo("--requests", "60", "--seed", "4", "--collector", "--json")
+    demo = Demo("--requests", "60", "--seed", EVENTFUL, "--collector", "--json")
     demo.wait_for("gateway .*metrics")
     # Ours is built; another one on PATH that can run the configuration comes before it.
     (collector,) = [one for one in psutil.Process(demo.process.pid).children() if "otelcol" in one.cmdline()[0]]

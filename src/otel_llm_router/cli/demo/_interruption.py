@@ -6,6 +6,7 @@ Room: `cli`. Signals come in; a cancelled task or one `KeyboardInterrupt` goes o
 from __future__ import annotations
 
 import asyncio
+import warnings
 from collections.abc import Callable, Coroutine
 from types import FrameType
 from typing import Any, TypeVar
@@ -27,6 +28,8 @@ class Interruption:
     def __call__(self, number: int, _frame: FrameType | None) -> None:
         first, self.number = not self.number, self.number or number
         if self._cancel is not None:
+            # anyio forgets a coroutine when it is cancelled while it connects; the warning tells a user nothing.
+            warnings.filterwarnings("ignore", r"coroutine .* was never awaited", RuntimeWarning)
             self._cancel()
         elif first:
             raise KeyboardInterrupt
