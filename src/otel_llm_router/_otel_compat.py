@@ -8,12 +8,14 @@ labels of another scope and fails a whole scrape for one exponential histogram.
 
 # pyright: reportPrivateUsage=false
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from opentelemetry.exporter.prometheus import _mapping
 from opentelemetry.sdk import _configuration
-from opentelemetry.sdk.metrics.export import MetricExporter
+from opentelemetry.sdk.metrics.export import AggregationTemporality, MetricExporter, MetricReader, MetricsData
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.util import _decorator
 
 BaseConfigurator = _configuration._BaseConfigurator
 exporter_names = _configuration._get_exporter_names
@@ -22,6 +24,9 @@ import_exporters = _configuration._import_exporters
 import_id_generator = _configuration._import_id_generator
 import_sampler = _configuration._import_sampler
 sampler_name = _configuration._get_sampler
+
+context_manager = _decorator._agnosticcontextmanager
+"""Makes what is also a decorator, of async functions too: what a tracer's interface promises."""
 
 map_unit = _mapping.map_unit
 sanitize_attribute = _mapping.sanitize_attribute
@@ -39,3 +44,23 @@ def metric_preferences(exporter: MetricExporter) -> Mapping[str, Any]:
 def endpoint_of(exporter: Any) -> str:
     """Return the endpoint an OTLP exporter sends to, or nothing."""
     return str(getattr(exporter, "_endpoint", "") or "")
+
+
+def temporalities(reader: MetricReader) -> Mapping[type, AggregationTemporality]:
+    """Return the temporality that a reader wants for each class of instruments."""
+    return reader._instrument_class_temporality
+
+
+def join_collect(reader: MetricReader, join: Callable[[MetricsData | None], MetricsData | None]) -> None:
+    """Let what ``reader`` collects pass through ``join``; the reader belongs to a provider already."""
+    collect: Any = reader._collect
+
+    def joined(*args: Any, **kwargs: Any) -> Any:
+        return join(collect(*args, **kwargs))
+
+    reader._set_collect_callback(joined)
+
+
+def span_processor(provider: TracerProvider) -> SpanProcessor:
+    """Return what a provider gives its ended spans to, whatever is added to it later."""
+    return provider._active_span_processor

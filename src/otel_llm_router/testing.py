@@ -22,15 +22,18 @@ from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from otel_llm_router import aggregation
 from otel_llm_router import telemetry as _telemetry
+from otel_llm_router.aggregation import Pipeline
 from otel_llm_router.telemetry import Telemetry, _guard
 from otel_llm_router.telemetry._deferred import drain
 from otel_llm_router.telemetry._genai import Names
-from otel_llm_router.telemetry._recorder import Recorder
+from otel_llm_router.telemetry._recorder import SCOPE, Recorder
 
 
 @dataclass(frozen=True)
@@ -49,24 +52,49 @@ class Point:
 
 
 class Captured:
-    """What was recorded, by the names of `otel_llm_router.signals`."""
+    """What was recorded, by the names of `otel_llm_router.signals`.
 
-    def __init__(self) -> None:
+    Args:
+        fast_path: Record as an application under ``opentelemetry-instrument`` does; see option ``fast_path``.
+    """
+
+    def __init__(self, *, fast_path: bool = False) -> None:
         self._reader = InMemoryMetricReader()
         self._span_exporter = InMemorySpanExporter()
         self._log_exporter = InMemoryLogRecordExporter()
-        self.meter_provider = MeterProvider(metric_readers=[self._reader], shutdown_on_exit=False)
-        self.tracer_provider = TracerProvider(shutdown_on_exit=False)
+        self._pipeline = Pipeline()
+        if fast_path:
+            self.meter_provider: MeterProvider = aggregation.MeterProvider(
+                SCOPE,
+                self._pipeline,
+                resource=Resource.get_empty(),
+                metric_readers=[self._reader],
+                shutdown_on_exit=False,
+            )
+            self.tracer_provider: TracerProvider = aggregation.TracerProvider(
+                SCOPE, self._pipeline, shutdown_on_exit=False
+            )
+        else:
+            self.meter_provider = MeterProvider(metric_readers=[self._reader], shutdown_on_exit=False)
+            self.tracer_provider = TracerProvider(shutdown_on_exit=False)
         self.tracer_provider.add_span_processor(SimpleSpanProcessor(self._span_exporter))
         self.logger_provider = LoggerProvider(shutdown_on_exit=False)
         self.logger_provider.add_log_record_processor(SimpleLogRecordProcessor(self._log_exporter))
+
+    def close(self) -> None:
+        """Take in what is under way; what comes later is taken in at once."""
+        self._pipeline.close()
+
+    def _settle(self) -> None:
+        drain()
+        self._pipeline.drain()
 
     def points(self, name: str, **labels: Any) -> list[Point]:
         """Return the series of metric ``name`` whose labels include ``labels``.
 
         Dots in a label's name are written as underscores.
         """
-        drain()
+        self._settle()
         found: list[Point] = []
         data = self._reader.get_metrics_data()
         for resource in data.resource_metrics if data is not None else ():
@@ -90,33 +118,36 @@ class Captured:
 
     def metric_names(self) -> set[str]:
         """Return the names of every metric that has a series."""
-        drain()
+        self._settle()
         data = self._reader.get_metrics_data()
         resources = data.resource_metrics if data is not None else ()
         return {m.name for resource in resources for scope in resource.scope_metrics for m in scope.metrics}
 
     def spans(self, name: str | None = None) -> list[ReadableSpan]:
         """Return ended spans in the order in which they ended, all or those called ``name``."""
-        drain()
+        self._settle()
         return [span for span in self._span_exporter.get_finished_spans() if name is None or span.name == name]
 
     def events(self, name: str | None = None) -> list[Any]:
         """Return log events (OpenTelemetry log records), all or those called ``name``."""
-        drain()
+        self._settle()
         records = [data.log_record for data in self._log_exporter.get_finished_logs()]
         return [record for record in records if name is None or record.event_name == name]
 
 
 @contextlib.contextmanager
-def capture(*, genai_metrics: Names = "old", telemetry: Telemetry | None = None) -> Generator[Captured]:
+def capture(
+    *, genai_metrics: Names = "old", telemetry: Telemetry | None = None, fast_path: bool = False
+) -> Generator[Captured]:
     """Capture what ``telemetry`` (the default one unless given) records inside the block.
 
     Args:
         genai_metrics: See option ``genai_metrics``.
         telemetry: What to capture from.
+        fast_path: See option ``fast_path``.
     """
     target = telemetry if telemetry is not None else _telemetry.default
-    captured = Captured()
+    captured = Captured(fast_path=fast_path)
     strict, before, names = _guard.state.strict, dict(vars(target)), target.genai_metrics
     drain()
     target.use(
@@ -132,6 +163,7 @@ def capture(*, genai_metrics: Names = "old", telemetry: Telemetry | None = None)
         yield captured
     finally:
         drain()
+        captured.close()
         _guard.state.strict = strict
         vars(target).update(before)
         target.genai_metrics = names

@@ -21,9 +21,10 @@ from tests.telemetry.stream_checks import Checks  # noqa: E402  # see above
 from tests.telemetry.streaming import Upstream  # noqa: E402  # see above
 
 
-@pytest.fixture
-def captured() -> Iterator[testing.Captured]:
-    with testing.capture() as found:
+@pytest.fixture(params=[False, True], ids=["sdk", "fast"])
+def captured(request: pytest.FixtureRequest) -> Iterator[testing.Captured]:
+    """What is recorded, with the SDK doing all of it and with our own aggregation."""
+    with testing.capture(fast_path=request.param) as found:
         yield found
 
 

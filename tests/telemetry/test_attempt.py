@@ -264,6 +264,7 @@ def test_attempts_in_flight_fall_where_they_rose(captured: testing.Captured):
 
     with router.request(), router.attempt("openai", "late-model"):
         assert captured.value("llm_router.attempts.in_flight") == 1
+    assert captured.value("llm_router.attempts", model="late-model") == 1
     with router.request(), router.attempt("openai", "late-model"):
         assert captured.value("llm_router.attempts.in_flight", model="late-model") == 1
 

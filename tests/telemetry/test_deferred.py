@@ -18,6 +18,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 from otel_llm_router import telemetry as router
 from otel_llm_router import testing
+from otel_llm_router.aggregation import _cells
 from tests.telemetry.stream_checks import Checks
 from tests.telemetry.streaming import Upstream, Ways, drop_sync, every_way
 
@@ -41,7 +42,7 @@ def _in_time(work: Callable[[], None]) -> None:
 
 
 class Sdk:
-    """An SDK with one lock for everything, in which the garbage collector strikes once, when it is armed."""
+    """An SDK (and our own aggregation) with one lock for everything, in which the garbage collector strikes once, when it is armed."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._lock = threading.Lock()
@@ -50,6 +51,8 @@ class Sdk:
         for owner, name in (
             (aggregation._SumAggregation, "aggregate"),
             (aggregation._ExplicitBucketHistogramAggregation, "aggregate"),
+            (_cells.Sum, "add"),
+            (_cells.Histogram, "add"),
             (SimpleSpanProcessor, "on_end"),
             (SimpleLogRecordProcessor, "on_emit"),
         ):

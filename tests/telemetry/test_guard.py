@@ -29,6 +29,7 @@ class Fault:
         for owner, name in (
             (Recorder, "record"),
             (Recorder, "enter"),
+            (Recorder, "_bound"),
             (Recorder, "start_span"),
             (Recorder, "emit"),
             (Recorder, "observe"),
@@ -75,8 +76,10 @@ def test_a_fault_at_any_single_call_reaches_nobody_and_is_counted(
     kind: type[BaseException],
 ):
     expected = healthy_results(application)
+    captured.metric_names()  # what is done off the request path is done
     fault.calls = 0
     application.run()
+    captured.metric_names()
     calls = fault.calls
     assert calls > 200
     # Every call site is hit by one kind of fault or another: the kinds share the numbers between them.
@@ -84,8 +87,10 @@ def test_a_fault_at_any_single_call_reaches_nobody_and_is_counted(
         before = sum(lenient.values())
         fault.calls, fault.only, fault.error = 0, number, kind("ours")
         assert application.run() == expected
+        captured.metric_names()
         fault.error = None
-        assert sum(lenient.values()) == before + 1, number
+        # What is remembered since the calls were counted needs fewer of them: the last ones may not come.
+        assert sum(lenient.values()) == before + (fault.calls >= number), number
     counted = captured.value("llm_router.telemetry.guard.errors")
     assert counted == sum(lenient.values()) > 50
     assert captured.value("llm_router.requests.in_flight") == 0
@@ -119,6 +124,7 @@ def test_under_test_our_errors_are_raised(captured: testing.Captured, fault: Fau
         router.error("something")
 
 
+@pytest.mark.parametrize("captured", [False], indirect=True, ids=["sdk"])  # elsewhere it cannot strike the application
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
 def test_an_interrupt_is_the_applications_wherever_it_strikes(
     application: Application, fault: Fault, lenient: dict[str, int], kind: type[BaseException]

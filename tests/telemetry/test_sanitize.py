@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otel_llm_router.telemetry import _sanitize
+from otel_llm_router import _sanitize
 from tests.telemetry.hostile_values import Lying, Model, Unprintable, texts
 
 

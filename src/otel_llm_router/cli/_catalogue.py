@@ -179,7 +179,14 @@ def _aliases(option: Option) -> str:
     return f" Weaker alias: {', '.join(f'`{alias}`' for alias in option.aliases)}." if option.aliases else ""
 
 
-_CONFIG_FILE: Final = """## Declarative configuration: `OTEL_CONFIG_FILE`
+_CONFIG_FILE: Final = """## Views and limits of the SDK
+
+With the fast path on, our own scope has its declared buckets and labels: the SDK's views, its cardinality limit, its span limits and
+`OTEL_METRICS_EXEMPLAR_FILTER` hold for every other scope. Each of our instruments keeps at most 2,000 series; a span, 128 attributes and
+128 events; a histogram, the latest exemplar of each bucket, from sampled spans. A span processor's `on_start` is not called for
+our spans. `OTEL_LLM_ROUTER_FAST_PATH=false`, or providers of your own, give all of it back to the SDK.
+
+## Declarative configuration: `OTEL_CONFIG_FILE`
 
 With `pip install 'otel-llm-router[config-file]'` and `OTEL_CONFIG_FILE=/path/to/otel.yaml` the SDK is built from the
 file, as OpenTelemetry specifies, and nothing of the SDK from environment variables. What that means here:

@@ -27,7 +27,7 @@ from otel_llm_router.export.server import Endpoints, ScrapeServer
 from otel_llm_router.health import Checker, builtin_checks
 from otel_llm_router.signals.instruments import self_telemetry
 from otel_llm_router.telemetry import process
-from otel_llm_router.telemetry.instrumenting import SCOPE, guard, recorder, set_strict
+from otel_llm_router.telemetry.instrumenting import SCOPE, Recorder, guard, recorder, set_strict
 
 _logger = logging.getLogger("otel_llm_router")
 
@@ -47,10 +47,10 @@ class Configurator(BaseConfigurator):
             return
         set_strict(strict=options.strict)
         telemetry.default.genai_metrics = options.genai_metrics
-        recorder().bounds.limit(options.label_limit)
         lifecycle = Lifecycle(options.exit_budget)
         try:
             if os.environ.get(CONFIG_FILE):
+                recorder().bounds.limit(options.label_limit)
                 self._from_file(options, lifecycle)
             else:
                 self._from_environment(options, lifecycle, kwargs.get("auto_instrumentation_version"))
@@ -69,13 +69,24 @@ class Configurator(BaseConfigurator):
 
     def _from_environment(self, options: Settings, lifecycle: Lifecycle, version: str | None) -> None:
         reader = _scrape_reader() if options.scrape and settings.with_prometheus() else None
-        providers = _sdk.build(resource.build(version), [reader] if reader else [], Reporter(_export_failed))
+        providers = _sdk.build(
+            resource.build(version), [reader] if reader else [], Reporter(_export_failed), fast=options.fast_path
+        )
         silence_exporters()  # not before: what they say of their variables, nobody else says
         for problem in providers.problems:
             _logger.warning("otel-llm-router: %s", problem)
         set_tracer_provider(providers.tracer)
         set_meter_provider(providers.meter)
         set_logger_provider(providers.logger)
+        # The providers themselves: what the API hands out before there are any does not show what ours can.
+        telemetry.default.use(
+            Recorder(
+                meter_provider=providers.meter,
+                tracer_provider=providers.tracer,
+                logger_provider=providers.logger,
+                label_limit=options.label_limit,
+            )
+        )
         lifecycle.add([provider.shutdown for provider in providers.all()])
         if options.scrape:
             _serve(options, reader, lifecycle)

@@ -1,8 +1,8 @@
 """Builds the SDK: three providers, one resource, two doors for the same metrics.
 
 Room: `distro`. The standard variables choose exporters, sampler and id generator; our views and our
-scrape reader are added. (The single aggregation that both doors are to read will take the place of
-the SDK's for our own scope here, behind the same providers.)
+scrape reader are added. Unless the fast path is off, our own scope's metrics and spans bypass the SDK's
+hot path: see `aggregation`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from opentelemetry.sdk._logs import LoggerProvider
@@ -23,6 +24,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 
 from otel_llm_router import _otel_compat as _compat
+from otel_llm_router import aggregation
 from otel_llm_router.export.otlp import (
     Reporter,
     ReportingLogExporter,
@@ -30,6 +32,7 @@ from otel_llm_router.export.otlp import (
     ReportingSpanExporter,
 )
 from otel_llm_router.signals.instruments import requests
+from otel_llm_router.telemetry.instrumenting import SCOPE
 
 T = TypeVar("T")
 
@@ -72,7 +75,7 @@ def views() -> list[View]:
     ]
 
 
-def build(resource: Resource, readers: Iterable[MetricReader], reporter: Reporter) -> Providers:
+def build(resource: Resource, readers: Iterable[MetricReader], reporter: Reporter, *, fast: bool = True) -> Providers:
     """Build the providers from the standard variables.
 
     A signal whose exporter cannot be made goes without one; the others are built all the same.
@@ -81,10 +84,12 @@ def build(resource: Resource, readers: Iterable[MetricReader], reporter: Reporte
         resource: Who is sending.
         readers: Metric readers beside the exporters.
         reporter: Told what becomes of each export.
+        fast: Whether our own scope is aggregated and traced by `aggregation`.
     """
     problems: list[str] = []
     ids = _made("id generator (OTEL_PYTHON_ID_GENERATOR)", problems, _id_generator)
-    tracer = TracerProvider(
+    tracer_class, meter_class = _classes(fast=fast)
+    tracer = tracer_class(
         resource=resource,
         sampler=_compat.import_sampler(_compat.sampler_name()),
         id_generator=ids,
@@ -111,7 +116,7 @@ def build(resource: Resource, readers: Iterable[MetricReader], reporter: Reporte
         )
         if reader is not None:
             metric_readers.append(reader)
-    meter = MeterProvider(
+    meter = meter_class(
         resource=resource, metric_readers=[*metric_readers, *readers], views=views(), shutdown_on_exit=False
     )
     logger = LoggerProvider(resource=resource, shutdown_on_exit=False)
@@ -124,6 +129,13 @@ def build(resource: Resource, readers: Iterable[MetricReader], reporter: Reporte
         if batching is not None:
             logger.add_log_record_processor(batching)
     return Providers(tracer, meter, logger, problems)
+
+
+def _classes(*, fast: bool) -> tuple[Callable[..., TracerProvider], Callable[..., MeterProvider]]:
+    if not fast:
+        return TracerProvider, MeterProvider
+    pipeline = aggregation.Pipeline()
+    return partial(aggregation.TracerProvider, SCOPE, pipeline), partial(aggregation.MeterProvider, SCOPE, pipeline)
 
 
 def _made(what: str, problems: list[str], make: Callable[[], T]) -> T | None:

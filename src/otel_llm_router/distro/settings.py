@@ -39,6 +39,7 @@ class Settings:
     label_limit: int
     process_metrics: bool
     exit_budget: float
+    fast_path: bool
     strict: bool
 
 

@@ -76,6 +76,16 @@ EXIT_BUDGET = Option(
     maximum=60.0,
     description="Seconds that the process may take longer to exit so that what is buffered can leave, for all signals together.",
 )
+FAST_PATH = Option(
+    name="fast_path",
+    env="OTEL_LLM_ROUTER_FAST_PATH",
+    type="bool",
+    default=True,
+    description=(
+        "Aggregate our own metrics ahead of the SDK and put our spans together off the request path. Off, the SDK does "
+        "both, with the same numbers and several times the CPU; views and span limits then hold for our scope too."
+    ),
+)
 STRICT = Option(
     name="strict",
     env="OTEL_LLM_ROUTER_STRICT",
@@ -93,6 +103,7 @@ OPTIONS = (
     LABEL_LIMIT,
     PROCESS_METRICS,
     EXIT_BUDGET,
+    FAST_PATH,
     STRICT,
 )
 PREFIX = "OTEL_LLM_ROUTER_"

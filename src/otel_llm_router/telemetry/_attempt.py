@@ -9,15 +9,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN, Span, set_span_in_context
 
+from otel_llm_router import _sanitize
 from otel_llm_router.signals import Attribute, attributes, spans
 from otel_llm_router.signals.instruments import routing
-from otel_llm_router.telemetry import _attempt_record, _context, _deferred, _errors, _genai, _guard, _sanitize, _usage
+from otel_llm_router.telemetry import _attempt_record, _context, _errors, _genai, _guard, _usage
 from otel_llm_router.telemetry._block import Block
 from otel_llm_router.telemetry._recorder import add_event, nothing
 from otel_llm_router.telemetry._usage import Usage
@@ -98,6 +98,7 @@ class Attempt(Block):
         self.hop: Fallback | None = None
         self.known_cost: tuple[float, CostSource] | None = None
         self.cost_pending = False
+        self.cost_recorded = False
         self.began = now if began is None else began
         # By the request's two clocks: a step of the wall clock must not move an attempt out of its request.
         self.wall = request.wall + self.began - request.began
@@ -187,7 +188,7 @@ class Attempt(Block):
             self.known_cost = (value, source)
             self.cost_pending = False
             if self.ended:
-                _attempt_record.record_cost(self)
+                self.request.recorder.finish(self.span, _attempt_record.record_cost, self)
 
     def await_cost(self) -> None:
         """Leave the cost open at the end: whoever learns it will call `cost`, or `no_cost`."""
@@ -199,7 +200,7 @@ class Attempt(Block):
             if self.cost_pending:
                 self.cost_pending = False
                 if self.ended:
-                    _attempt_record.record_cost(self)
+                    self.request.recorder.finish(self.span, _attempt_record.record_cost, self)
 
     # --- streams --------------------------------------------------------------------------------
 
@@ -273,10 +274,7 @@ class Attempt(Block):
             now = time.perf_counter_ns() if at is None else at
             elapsed = max(0, now - self.began)
             self.request.attempt_ended(self, now)
-            if _deferred.collecting():
-                _deferred.later(partial(_attempt_record.leave, self, elapsed, http_status))
-            else:
-                _attempt_record.leave(self, elapsed, http_status)
+            self.request.recorder.finish(self.span, _attempt_record.leave, self, elapsed, http_status)
 
     def _begin(self) -> None:
         with _guard.guard("attempt.enter"):

@@ -11,13 +11,14 @@ from opentelemetry.trace import StatusCode
 
 from otel_llm_router.signals import Attribute, attributes
 from otel_llm_router.signals.instruments import requests, routing
-from otel_llm_router.telemetry import _genai
+from otel_llm_router.telemetry import _genai, _guard
 from otel_llm_router.telemetry._recorder import set_attributes
 
 if TYPE_CHECKING:
     from otel_llm_router.telemetry._attempt import Attempt
 
 
+@_guard.guarded("attempt.record")
 def leave(attempt: Attempt, elapsed: int, http_status: int | None) -> None:
     """Record an ended attempt that took ``elapsed`` nanoseconds, and end its span."""
     try:
@@ -69,13 +70,18 @@ def _record_failure(attempt: Attempt) -> None:
         recorder.record(requests.STREAM_ABORTS, 1, target.model, "upstream", phase)
 
 
+@_guard.guarded("attempt.cost")
 def record_cost(attempt: Attempt) -> None:
     """Record the cost of an ended attempt, or that it has none; nothing while it may still be learned."""
+    if attempt.cost_recorded:  # it was learned between the end and the record of the end
+        return
     recorder, target = attempt.request.recorder, attempt.target
     if attempt.known_cost is not None:
+        attempt.cost_recorded = True
         value, source = attempt.known_cost
         recorder.record(routing.COST, value, target.provider, target.model, attempt.outcome, source)
     elif attempt.outcome == attributes.SUCCESS and not attempt.cost_pending:
+        attempt.cost_recorded = True
         recorder.record(routing.COST_UNPRICED, 1, target.provider, target.model)
 
 

@@ -12,9 +12,9 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
+from otel_llm_router import _sanitize
 from otel_llm_router.signals import Attribute
 from otel_llm_router.signals.attributes import OTHER, UNKNOWN
-from otel_llm_router.telemetry import _sanitize
 
 _FREE: Final = frozenset({"", OTHER, UNKNOWN})
 
@@ -54,6 +54,8 @@ class LabelBounds:
         self._limit = limit
         self._on_overflow = on_overflow
         self._pools: dict[str, _Pool] = {}
+        self.overflows = 0
+        """How often a value became ``other``."""
         self._lock = threading.RLock()  # a finaliser may come by in the thread that holds it
 
     def limit(self, limit: int) -> None:
@@ -84,8 +86,7 @@ class LabelBounds:
         if attribute.values:
             if value in attribute.values:
                 return value
-            self._on_overflow(attribute.key)
-            return OTHER
+            return self._overflow(attribute)
         if value in _FREE:
             return value
         pool = self._pool(attribute)
@@ -94,5 +95,9 @@ class LabelBounds:
         with self._lock:
             if pool.open.admit(value):
                 return value
+        return self._overflow(attribute)
+
+    def _overflow(self, attribute: Attribute) -> str:
+        self.overflows += 1
         self._on_overflow(attribute.key)
         return OTHER

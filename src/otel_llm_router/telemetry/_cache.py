@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
+from otel_llm_router import _sanitize
 from otel_llm_router.signals import attributes, spans
 from otel_llm_router.signals.instruments import resources
-from otel_llm_router.telemetry import _context, _guard, _sanitize, _usage
+from otel_llm_router.telemetry import _context, _guard, _usage
 from otel_llm_router.telemetry._block import Block
 
 if TYPE_CHECKING:

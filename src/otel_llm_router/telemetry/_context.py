@@ -35,7 +35,7 @@ def current_attempt() -> Attempt | None:
 
 def with_request(request: Request, context: Context) -> Context:
     """Return ``context`` with ``request`` as the current one and no attempt."""
-    return otel_context.set_value(_ATTEMPT, None, otel_context.set_value(_REQUEST, request, context))
+    return Context({**context, _REQUEST: request, _ATTEMPT: None})
 
 
 def with_attempt(attempt: Attempt, context: Context) -> Context:

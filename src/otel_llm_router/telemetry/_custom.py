@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from otel_llm_router import _sanitize
 from otel_llm_router.signals import Attribute, Kind
-from otel_llm_router.telemetry import _deferred, _guard, _sanitize
+from otel_llm_router.telemetry import _deferred, _guard
 
 if TYPE_CHECKING:
     from otel_llm_router.telemetry._recorder import Recorder

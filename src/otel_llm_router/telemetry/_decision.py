@@ -9,11 +9,14 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from opentelemetry.trace import INVALID_SPAN
+
+from otel_llm_router import _sanitize
 from otel_llm_router.signals import Attribute, attributes, spans
 from otel_llm_router.signals.instruments import routing
-from otel_llm_router.telemetry import _guard, _sanitize
+from otel_llm_router.telemetry import _guard
 from otel_llm_router.telemetry._block import Block
-from otel_llm_router.telemetry._recorder import set_attributes
+from otel_llm_router.telemetry._recorder import add_event, set_attributes
 
 if TYPE_CHECKING:
     from otel_llm_router.telemetry._request import Request
@@ -99,15 +102,21 @@ class Decision(Block):
             if self._ended:
                 return
             self._ended = True
-            recorder, strategy = self._telemetry.recorder, self._strategy or attributes.UNKNOWN
-            seconds = max(0, time.perf_counter_ns() - self._began) / 1e9
-            chosen = attributes.CHOSEN in self._values
-            recorder.record(routing.DECISIONS, 1, strategy, self._label, self._reason if chosen else NONE_AVAILABLE)
-            recorder.record(routing.DECISION_DURATION, seconds, strategy)
+            now = time.perf_counter_ns()
+            span = INVALID_SPAN if self._request is None else self._request.span
+            self._telemetry.recorder.finish(span, self._record, max(0, now - self._began), time.time_ns(), self._values)
             if self._request is not None:
-                self._request.event(spans.DECISION_EVENT, self._values)
-                set_attributes(self._request.span, self._values)
-                self._request.decided()
+                self._request.decided(now)
+
+    @_guard.guarded("decision.record")
+    def _record(self, elapsed: int, at: int, values: dict[Attribute, object]) -> None:
+        recorder, strategy = self._telemetry.recorder, self._strategy or attributes.UNKNOWN
+        chosen = attributes.CHOSEN in values
+        recorder.record(routing.DECISIONS, 1, strategy, self._label, self._reason if chosen else NONE_AVAILABLE)
+        recorder.record(routing.DECISION_DURATION, elapsed / 1e9, strategy)
+        if self._request is not None:
+            add_event(self._request.span, spans.DECISION_EVENT, values, at)
+            set_attributes(self._request.span, values)
 
     def _finish(self, error: BaseException | None) -> None:  # noqa: ARG002  # without a choice it says so itself
         self.end()

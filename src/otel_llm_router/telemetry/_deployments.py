@@ -11,9 +11,10 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from otel_llm_router import _sanitize
 from otel_llm_router.signals import attributes, events, spans
 from otel_llm_router.signals.instruments import routing
-from otel_llm_router.telemetry import _context, _errors, _sanitize
+from otel_llm_router.telemetry import _context, _errors
 
 if TYPE_CHECKING:
     from otel_llm_router.telemetry._recorder import Label, Recorder

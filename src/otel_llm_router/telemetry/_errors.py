@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from otel_llm_router.telemetry import _sanitize
+from otel_llm_router import _sanitize
 
 _BY_CLASS_NAME: Final[Mapping[str, str]] = {
     "CancelledError": "cancelled",

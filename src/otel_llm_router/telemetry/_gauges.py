@@ -9,8 +9,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from otel_llm_router import _sanitize
 from otel_llm_router.signals import Instrument
-from otel_llm_router.telemetry import _sanitize
 from otel_llm_router.telemetry._recorder import Label, Recorder
 
 MAX_SERIES = 2000

@@ -9,9 +9,10 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final
 
+from otel_llm_router import _sanitize
 from otel_llm_router.signals import attributes, events
 from otel_llm_router.signals.instruments import requests, resources
-from otel_llm_router.telemetry import _errors, _guard, _sanitize
+from otel_llm_router.telemetry import _errors, _guard
 from otel_llm_router.telemetry._block import Block
 
 if TYPE_CHECKING:

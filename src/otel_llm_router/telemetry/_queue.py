@@ -10,9 +10,10 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from otel_llm_router import _sanitize
 from otel_llm_router.signals import attributes, spans
 from otel_llm_router.signals.instruments import resources
-from otel_llm_router.telemetry import _context, _guard, _sanitize
+from otel_llm_router.telemetry import _context, _guard
 
 if TYPE_CHECKING:
     from otel_llm_router.telemetry._telemetry import Telemetry

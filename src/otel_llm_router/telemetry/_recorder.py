@@ -6,11 +6,14 @@ go to whatever providers are set. With none set, all of it is OpenTelemetry's no
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, cast
+from time import monotonic
+from typing import Any, Final, cast
+from weakref import WeakSet
 
 from opentelemetry import _logs, metrics, trace
 from opentelemetry._logs import LoggerProvider, LogRecord, SeverityNumber
@@ -19,10 +22,11 @@ from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation
 from opentelemetry.trace import SpanKind, TracerProvider
 from opentelemetry.util.types import AttributeValue
 
+from otel_llm_router import _sanitize
 from otel_llm_router._version import __version__
 from otel_llm_router.signals import INSTRUMENTS, Attribute, Instrument, Kind, LogEvent, SpanEvent
 from otel_llm_router.signals.instruments import self_telemetry
-from otel_llm_router.telemetry import _deferred, _guard, _sanitize
+from otel_llm_router.telemetry import _deferred, _guard
 from otel_llm_router.telemetry._bounds import LabelBounds
 
 SCOPE = "otel_llm_router"
@@ -30,12 +34,39 @@ SCOPE = "otel_llm_router"
 
 Label = str | None
 
+_Bound = tuple[Callable[[float], None], float]
+"""What records a value, and the least value that it takes."""
+
+_PLAIN: Final = 10**9
+"""Values up to it need no second look: a sum of them does not overflow."""
+
+_PLAIN_LABELS: Final = frozenset({str, type(None)})
+
+_MAX_BOUND: Final = 10_000
+"""Label sets whose handles are remembered."""
+
+_BOUND_SECONDS: Final = 60.0
+"""How long a handle is used before the bounds see its values again; slots are freed after ten times that."""
+
 Source = Callable[[], Iterable[tuple[float, tuple[Label, ...]]]]
 """What an observable instrument asks at collection: (value, labels in declared order)."""
 
 _OBSERVABLE = {Kind.OBSERVABLE_COUNTER, Kind.OBSERVABLE_GAUGE}
 _SEVERITY = {"INFO": SeverityNumber.INFO, "WARN": SeverityNumber.WARN, "ERROR": SeverityNumber.ERROR}
 _SPAN_KIND = {"server": SpanKind.SERVER, "client": SpanKind.CLIENT, "internal": SpanKind.INTERNAL}
+
+
+_all: WeakSet[Recorder] = WeakSet()
+
+
+def _in_child() -> None:
+    # Handles of an aggregation that began again add to nothing that is seen.
+    for recorder in list(_all):
+        recorder.forget_series()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_child)
 
 
 class Recorder:
@@ -61,8 +92,12 @@ class Recorder:
         self._logger = _logs.get_logger(SCOPE, __version__, logger_provider)
         self._instruments: dict[Instrument, Any] = {}
         self._sources: dict[Instrument, dict[object, Source]] = {}
+        self._series: dict[tuple[Instrument, tuple[Label, ...]], tuple[Callable[[float], None], float, float]] = {}
         self._lock = threading.Lock()
+        self._later: Callable[..., None] | None = getattr(self._meter, "later", None)
+        self._checked = getattr(self._tracer, "checks_values", False)
         self.bounds = LabelBounds(limit=label_limit, on_overflow=self._overflowed)
+        _all.add(self)
         # All of them now, with nothing to say yet: to register one, the SDK takes a lock that it also holds while
         # it calls the callbacks; a request that came to register one would wait for a collection, or for ever.
         for instrument in INSTRUMENTS:
@@ -81,28 +116,63 @@ class Recorder:
         if _deferred.collecting():
             _deferred.later(partial(self.record, instrument, value, *labels))
             return
-        handle = self._instruments.get(instrument)
-        if handle is None:
-            handle = self._create(instrument)
-        if instrument.kind is Kind.HISTOGRAM:
-            self._require(instrument, value >= 0 and _sanitize.finite(value) is not None)
-            handle.record(value, self.labels(instrument.attributes, labels))
+        add, lowest = self._bound(instrument, labels)
+        if not lowest <= value <= _PLAIN:
+            self._require(instrument, _sanitize.finite(value) is not None and (value >= 0 or lowest < 0))
+            value = _sanitize.summand(value)
+        add(value)
+
+    def forget_series(self) -> None:
+        """Look each series up again when it is next recorded."""
+        self._series = {}
+
+    def _bound(self, instrument: Instrument, labels: tuple[Label, ...]) -> _Bound:
+        now = monotonic()
+        try:
+            found = self._series[instrument, labels]
+            if now < found[2]:
+                return found[:2]
+        except (KeyError, TypeError):  # not met yet; or a label that is no text
+            pass
+        return self._bind(instrument, labels, now)
+
+    def _bind(self, instrument: Instrument, raw: tuple[Label, ...], now: float) -> _Bound:
+        handle = self._instruments.get(instrument) or self._create(instrument)
+        overflows = self.bounds.overflows
+        labels = self.labels(instrument.attributes, raw)
+        lowest = -_PLAIN if instrument.kind is Kind.UP_DOWN_COUNTER else 0
+        bind = getattr(handle, "bind", None)
+        if bind is not None:
+            add = bind(labels).add
         else:
-            self._require(
-                instrument,
-                _sanitize.finite(value) is not None and (value >= 0 or instrument.kind is Kind.UP_DOWN_COUNTER),
-            )
-            handle.add(_sanitize.summand(value), self.labels(instrument.attributes, labels))
+            add = partial(handle.record if instrument.kind is Kind.HISTOGRAM else handle.add, attributes=labels)
+        # A value beyond its bound is counted each time it comes, so that it is looked at each time.
+        if overflows == self.bounds.overflows and all(type(label) in _PLAIN_LABELS for label in raw):
+            if len(self._series) >= _MAX_BOUND:
+                self._series.clear()
+            self._series[instrument, raw] = (add, lowest, now + _BOUND_SECONDS)
+        return add, lowest
+
+    def finish(self, span: trace.Span, record: Callable[..., object], *arguments: Any) -> None:
+        """Make the call that records what has ended, with ``span`` as what its measurements were made in.
+
+        Off the request path where the meter knows how, and in the order of these calls; else now.
+        """
+        if _deferred.collecting():
+            _deferred.later(partial(self.finish, span, record, *arguments))
+        elif self._later is not None:
+            self._later(span, record, *arguments)
+        else:
+            record(*arguments)
 
     def enter(self, instrument: Instrument, *labels: Label) -> Callable[[], None]:
         """Add 1 to an up-down counter and return what takes it away again.
 
         The labels are those of the entry: a bound may have given the same value another one since.
         """
-        handle = self._instruments.get(instrument) or self._create(instrument)
-        bounded = self.labels(instrument.attributes, labels)
-        at_a_safe_moment(handle.add, 1, bounded)
-        return partial(at_a_safe_moment, handle.add, -1, bounded)
+        add = self._bound(instrument, labels)[0]
+        at_a_safe_moment(add, 1)
+        return partial(at_a_safe_moment, add, -1)
 
     @staticmethod
     def _require(instrument: Instrument, condition: bool) -> None:
@@ -192,10 +262,10 @@ class Recorder:
     ) -> trace.Span:
         """Start a span of a declared kind; the caller ends it."""
         return self._tracer.start_span(
-            _sanitize.text(name),
+            name if self._checked else _sanitize.text(name),
             context=context,
             kind=_SPAN_KIND[kind],
-            attributes=attribute_values(attributes),
+            attributes=as_they_are(attributes) if self._checked else attribute_values(attributes),
             start_time=start_time,
         )
 
@@ -230,6 +300,15 @@ def attribute_values(attributes: Mapping[Attribute, object]) -> dict[str, Attrib
     return {attribute.key: attribute_value(value) for attribute, value in attributes.items() if value is not None}
 
 
+def as_they_are(attributes: Mapping[Attribute, object]) -> dict[str, Any]:
+    """Return attributes for a span that checks their values itself, when it has ended."""
+    return {attribute.key: value for attribute, value in attributes.items() if value is not None}
+
+
+def _for_span(span: trace.Span, attributes: Mapping[Attribute, object]) -> dict[str, AttributeValue]:
+    return as_they_are(attributes) if getattr(span, "checks_values", False) else attribute_values(attributes)
+
+
 def attribute_value(value: object) -> AttributeValue:
     """Return one attribute value that every exporter can encode."""
     if isinstance(value, bool):
@@ -243,12 +322,15 @@ def attribute_value(value: object) -> AttributeValue:
     return _sanitize.text(value)
 
 
-def add_event(span: trace.Span, event: SpanEvent, attributes: Mapping[Attribute, object]) -> None:
-    """Add a declared event to a span."""
+def add_event(
+    span: trace.Span, event: SpanEvent, attributes: Mapping[Attribute, object], at: int | None = None
+) -> None:
+    """Add a declared event to a span, which happened ``at`` (nanoseconds of the epoch) or now."""
     if span.is_recording():
-        at_a_safe_moment(span.add_event, event.name, attribute_values(attributes), time.time_ns())
+        moment = time.time_ns() if at is None else at
+        at_a_safe_moment(span.add_event, event.name, _for_span(span, attributes), moment)
 
 
 def set_attributes(span: trace.Span, values: Mapping[Attribute, object]) -> None:
     """Set declared attributes on a span; unknown (None) ones are left out."""
-    at_a_safe_moment(span.set_attributes, attribute_values(values))
+    at_a_safe_moment(span.set_attributes, _for_span(span, values))

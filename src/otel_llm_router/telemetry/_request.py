@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN, Span, set_span_in_context
 
+from otel_llm_router import _sanitize
 from otel_llm_router.signals import SpanEvent, attributes, spans
 from otel_llm_router.signals.instruments import requests, routing
-from otel_llm_router.telemetry import _context, _deferred, _errors, _guard, _request_record, _sanitize, _usage
+from otel_llm_router.telemetry import _context, _deferred, _errors, _guard, _request_record, _usage
 from otel_llm_router.telemetry._attempt import Attempt, Reason, Target
 from otel_llm_router.telemetry._block import Block
 from otel_llm_router.telemetry._decision import Decision
@@ -238,9 +238,9 @@ class Request(Block):
         if self._with_attempt:
             self.end(attempt.outcome, attempt.error_type, at=now)
 
-    def decided(self) -> None:
-        """Move the point where an untold attempt began to now; called by a decision at its end."""
-        self._boundary = time.perf_counter_ns()
+    def decided(self, now: int) -> None:
+        """Move the point where an untold attempt began to ``now``; called by a decision at its end."""
+        self._boundary = now
 
     def chunk(self, now: int) -> None:
         """Account for one chunk with content given to the client at ``now``."""
@@ -295,11 +295,8 @@ class Request(Block):
             if self._attempts_open:
                 self.waited += max(0, now - self._waiting_since)
             elapsed = max(0, now - self.began)
-            if _deferred.collecting():
-                _deferred.later(partial(_request_record.leave, self, elapsed))
-            else:
-                _request_record.leave(self, elapsed)
-                _deferred.drain()
+            self.recorder.finish(self.span, _request_record.leave, self, elapsed)
+            _deferred.drain()
 
     def _begin(self) -> None:
         with _guard.guard("request.enter"):

@@ -11,12 +11,14 @@ from opentelemetry.trace import StatusCode
 
 from otel_llm_router.signals import attributes, events
 from otel_llm_router.signals.instruments import requests
+from otel_llm_router.telemetry import _guard
 from otel_llm_router.telemetry._recorder import set_attributes
 
 if TYPE_CHECKING:
     from otel_llm_router.telemetry._request import Request
 
 
+@_guard.guarded("request.record")
 def leave(request: Request, elapsed: int) -> None:
     """Record an ended request that took ``elapsed`` nanoseconds, and end its span."""
     try:

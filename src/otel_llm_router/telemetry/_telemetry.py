@@ -14,9 +14,10 @@ from opentelemetry._logs import LoggerProvider
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
+from otel_llm_router import _sanitize
 from otel_llm_router.signals import attributes, events
 from otel_llm_router.signals.instruments import requests, resources, routing, self_telemetry
-from otel_llm_router.telemetry import _context, _errors, _genai, _guard, _route, _sanitize
+from otel_llm_router.telemetry import _context, _errors, _genai, _guard, _route
 from otel_llm_router.telemetry._attempt import Attempt
 from otel_llm_router.telemetry._cache import Cache
 from otel_llm_router.telemetry._connection import Connection

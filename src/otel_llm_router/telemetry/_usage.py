@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final, Literal
 
-from otel_llm_router.telemetry import _sanitize
+from otel_llm_router import _sanitize
 
 UsageSource = Literal["reported", "estimated", "missing"]
 
@@ -56,9 +57,15 @@ class Usage:
 
 def get(holder: Any, name: str) -> Any:
     """Return a field of an object or mapping, or None."""
-    if isinstance(holder, Mapping):
-        return holder.get(name)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    kind: type[object] = type(holder)  # pyright: ignore[reportUnknownVariableType]
+    if _is_mapping(kind):
+        return holder.get(name)
     return getattr(holder, name, None)
+
+
+@lru_cache(maxsize=1000)
+def _is_mapping(kind: type) -> bool:
+    return issubclass(kind, Mapping)  # by the abstract class, which is slow
 
 
 def _first(usage: Any, *names: str) -> tuple[str, Any]:

@@ -24,11 +24,11 @@ def traceparent(trace: str) -> dict[str, str]:
     return {"traceparent": f"00-{trace}-b7ad6b7169203331-01"}
 
 
-@pytest.fixture
-def captured() -> Generator[testing.Captured]:
+@pytest.fixture(params=[False, True], ids=["sdk", "fast"])
+def captured(request: pytest.FixtureRequest) -> Generator[testing.Captured]:
     instrumentor = AsgiInstrumentor()
     instrumentor.instrument(skip_dep_check=True)
-    with testing.capture() as found:
+    with testing.capture(fast_path=request.param) as found:
         yield found
     instrumentor.uninstrument()
 

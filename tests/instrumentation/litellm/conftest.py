@@ -46,9 +46,9 @@ def quiet() -> Generator[None]:
     litellm.callbacks = []
 
 
-@pytest.fixture
-def captured() -> Generator[testing.Captured]:
-    with testing.capture() as found:
+@pytest.fixture(params=[False, True], ids=["sdk", "fast"])
+def captured(request: pytest.FixtureRequest) -> Generator[testing.Captured]:
+    with testing.capture(fast_path=request.param) as found:
         yield found
 
 

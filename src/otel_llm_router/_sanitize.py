@@ -1,6 +1,6 @@
 """Values from outside, made fit for telemetry.
 
-Room: `telemetry`. Text from clients and counts from providers come in; text that any exporter can
+Used by every room. Text from clients and counts from providers come in; text that any exporter can
 encode and numbers that no sum overflows go out. The SDK and the exporters do neither: a lone
 surrogate or a count of 2**70 there poisons every later scrape or export.
 """
@@ -30,6 +30,8 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-
 
 def text(value: object, limit: int = MAX_TEXT) -> str:
     """Return ``value`` as text that every exporter can encode, at most ``limit`` characters long."""
+    if type(value) is str and len(value) <= limit and value.isascii() and value.isprintable():
+        return value
     try:
         # A subclass of str is what it contains, not what its own __str__ says: an enum member is its value.
         value = str.__str__(value if isinstance(value, str) else str(value))
