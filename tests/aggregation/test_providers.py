@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from opentelemetry import trace
 from opentelemetry.sdk.metrics import Counter, Histogram
+from opentelemetry.sdk.metrics import MeterProvider as SdkMeterProvider
 from opentelemetry.sdk.metrics.export import AggregationTemporality, InMemoryMetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -40,12 +41,15 @@ def seen(reader: InMemoryMetricReader) -> dict[tuple[str, str], Any]:
 
 
 def test_every_scope_is_at_every_door() -> None:
-    first, second = InMemoryMetricReader(), InMemoryMetricReader()
-    provider = metrics_of(first)
-    provider.add_metric_reader(second)
+    first, second, third = (InMemoryMetricReader() for _ in range(3))
+    provider = metrics_of(first, second)
+    doors = [first, second]
+    if hasattr(SdkMeterProvider, "add_metric_reader"):  # since OpenTelemetry 1.42
+        provider.add_metric_reader(third)
+        doors.append(third)
     for scope in (OURS, "another"):
         provider.get_meter(scope, "1").create_counter("hits").add(3, {"k": "v"})
-    for reader in (first, second):
+    for reader in doors:
         found = seen(reader)
         assert set(found) == {(OURS, "hits"), ("another", "hits")}
         for data in found.values():

@@ -103,8 +103,9 @@ def test_progress_and_the_table_go_to_stderr_when_stdout_is_json(sixty: Ended) -
 
 
 def test_two_at_once_do_not_read_each_others_numbers(start: Start) -> None:
-    # What a user has told OpenTelemetry about other applications would lead the demo's telemetry astray.
+    # What a shell says for other applications would lead the demo astray.
     elsewhere = {"OTEL_SDK_DISABLED": "true", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": "http://127.0.0.1:1"}
+    elsewhere |= dict.fromkeys(("HTTP_PROXY", "http_proxy"), "http://127.0.0.1:1")
     first_demo, second_demo = start("--requests", "30", "--json"), start("--requests", "25", **elsewhere)
     first, second = first_demo.finish(), second_demo.finish()
     assert (first.code, second.code) == (0, 0), first.stderr + second.stdout + second.stderr

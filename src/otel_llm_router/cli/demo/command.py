@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import json
+import os
 import re
 import secrets
 import signal
@@ -104,6 +105,9 @@ def demo(
     if duration is None and number is None:
         duration = 20.0
     plan = Plan(duration, number, secrets.randbelow(10_000) if seed is None else seed, collector, keep, as_json)
+    # All that the demo talks to is on this machine, whatever proxy the shell names.
+    for name in ("NO_PROXY", "no_proxy"):
+        os.environ[name] = ",".join(filter(None, (os.environ.get(name), "127.0.0.1")))
     stop = Interruption()
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signal_number, stop)
