@@ -1,0 +1,81 @@
+"""One process: one configuration, one round. Commands come in on stdin, measurements go out on stdout.
+
+Started as ``python -m benchmarks.worker SETUP [UPSTREAM]``, under ``opentelemetry-instrument`` where the
+configuration wants that; all processes of a round live at the same time and take turns. A command is
+a line of JSON: ``{"do": "block", "kind": "plain", "concurrency": 1, "requests": 50}``, ``{"do": "memory"}`` or
+``{"do": "end", "registry": METRIC}``. An answer is a line that begins with `ANSWER`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+from benchmarks import setups
+from benchmarks.clocks import quiet, resident_mib, timed
+from benchmarks.processes import ANSWER
+from benchmarks.router import Load
+
+
+class Worker:
+    """Does what it is told, on one Router.
+
+    Args:
+        upstream: Base URL of the upstream; None mocks the answers.
+    """
+
+    def __init__(self, upstream: str | None) -> None:
+        self._load = Load(upstream)
+        self._sent = 0
+
+    async def answer(self, command: Mapping[str, Any]) -> dict[str, Any]:
+        """Do one command."""
+        if command["do"] == "block":
+            send = self._load.plain if command["kind"] == "plain" else self._load.stream
+            self._sent += command["requests"]
+            return (await timed(send, command["requests"], command["concurrency"], setups.flush)).as_dict()
+        if command["do"] == "memory":
+            return {"sent": self._sent, "resident_mib": resident_mib()}
+        await quiet()
+        setups.flush_metrics()
+        return {"sent": self._sent, "registry": _registry(command.get("registry"))}
+
+
+def _registry(metric: str | None) -> float:
+    """Return the total of a counter over its series, in `prometheus_client`'s registry."""
+    if metric is None:
+        return 0.0
+    families: Any = import_module("prometheus_client").REGISTRY.collect()
+    return sum(sample.value for family in families for sample in family.samples if sample.name == metric)
+
+
+async def serve(upstream: str | None, answers: int) -> None:
+    """Answer commands until there are no more.
+
+    Args:
+        upstream: See `Worker`.
+        answers: File descriptor to answer on.
+    """
+    worker = Worker(upstream)
+    os.write(answers, f"{ANSWER}{{}}\n".encode())
+    while line := await asyncio.to_thread(sys.stdin.readline):
+        answer = await worker.answer(json.loads(line))
+        os.write(answers, f"{ANSWER}{json.dumps(answer)}\n".encode())
+
+
+def main(arguments: list[str]) -> None:
+    """Switch the configuration on and serve."""
+    # What peers print goes to stderr; only answers go to stdout.
+    answers = os.dup(1)
+    os.dup2(2, 1)
+    setups.SETUPS[arguments[0]]()
+    asyncio.run(serve(arguments[1] if len(arguments) > 1 else None, answers))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
