@@ -32,7 +32,6 @@ KEYS = {
     "attributes",
     "stability",
     "source",
-    "description",
 }
 
 
@@ -115,7 +114,6 @@ def test_json_has_one_object_for_each_metric() -> None:
             "attributes": [attribute.key for attribute in one.attributes],
             "stability": one.stability.value,
             "source": one.source,
-            "description": one.description,
         }
 
 

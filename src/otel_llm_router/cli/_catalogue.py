@@ -27,7 +27,6 @@ def entry(instrument: Instrument) -> dict[str, Any]:
         "attributes": [attribute.key for attribute in instrument.attributes],
         "stability": instrument.stability.value,
         "source": instrument.source,
-        "description": instrument.description,
     }
 
 
