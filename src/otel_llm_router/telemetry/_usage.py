@@ -7,9 +7,9 @@ shapes come in, as objects or mappings; checked counts by type go out. A count t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final, Literal
 
 from otel_llm_router import _sanitize
@@ -17,6 +17,20 @@ from otel_llm_router import _sanitize
 UsageSource = Literal["reported", "estimated", "missing"]
 
 TYPES: Final = ("input", "output", "cache_read", "cache_write", "reasoning")
+
+_INPUT: Final = ("prompt_tokens", "input_tokens", "prompt_token_count", "promptTokenCount", "prompt_eval_count")
+_OUTPUT: Final = (
+    "completion_tokens",
+    "output_tokens",
+    "candidates_token_count",
+    "candidatesTokenCount",
+    "eval_count",
+)
+_INPUT_DETAILS: Final = ("prompt_tokens_details", "input_tokens_details")
+_OUTPUT_DETAILS: Final = ("completion_tokens_details", "output_tokens_details")
+_CACHE_READ: Final = ("cache_read_input_tokens", "cached_content_token_count", "cachedContentTokenCount")
+_THOUGHTS: Final = ("thoughts_token_count", "thoughtsTokenCount")
+_TOTAL: Final = ("total_token_count", "totalTokenCount")
 
 
 @dataclass(slots=True)
@@ -57,30 +71,60 @@ class Usage:
 
 def get(holder: Any, name: str) -> Any:
     """Return a field of an object or mapping, or None."""
+    return _fields(holder)(name)
+
+
+def _fields(holder: Any) -> Callable[[str], Any]:
+    """Return what gives a field of ``holder`` by its name, or None.
+
+    Asking a pydantic model for what it has not is slow: it looks everywhere and then raises.
+    """
     kind: type[object] = type(holder)  # pyright: ignore[reportUnknownVariableType]
-    if _is_mapping(kind):
-        return holder.get(name)
+    shape = _shape(kind)
+    if shape == "mapping":
+        return holder.get
+    if shape == "model":
+        own: dict[str, Any] = holder.__dict__
+        extra: dict[str, Any] | None = getattr(holder, "__pydantic_extra__", None)
+        return {**extra, **own}.get if extra else own.get
+    return partial(_attribute, holder)
+
+
+def _attribute(holder: Any, name: str) -> Any:
     return getattr(holder, name, None)
 
 
+_NAMES: Final = frozenset(
+    {*_INPUT, *_OUTPUT, *_INPUT_DETAILS, *_OUTPUT_DETAILS, *_CACHE_READ, *_THOUGHTS, *_TOTAL}
+    | {"cache_creation_input_tokens", "cached_tokens", "reasoning_tokens"}
+    | {"usage", "usage_metadata", "usageMetadata", "response", "message", "model", "id", "choices", "finish_reason"}
+    | {"delta", "text", "content", "tool_calls", "reasoning_content", "type", "done"}
+)
+"""Every field that is asked for."""
+
+
 @lru_cache(maxsize=1000)
-def _is_mapping(kind: type) -> bool:
-    return issubclass(kind, Mapping)  # by the abstract class, which is slow
+def _shape(kind: type) -> Literal["mapping", "model", "object"]:
+    if issubclass(kind, Mapping):  # by the abstract class, which is slow
+        return "mapping"
+    # A model may have properties, which are not among what an instance holds.
+    plain = hasattr(kind, "__pydantic_fields__") and not any(hasattr(kind, name) for name in _NAMES)
+    return "model" if plain else "object"
 
 
-def _first(usage: Any, *names: str) -> tuple[str, Any]:
+def _first(fields: Callable[[str], Any], names: Iterable[str]) -> tuple[str, Any]:
     for name in names:
-        value = get(usage, name)
+        value = fields(name)
         if value is not None:
             return name, value
     return "", None
 
 
-def _detail(usage: Any, holders: tuple[str, ...], names: tuple[str, ...]) -> tuple[str, Any]:
+def _detail(fields: Callable[[str], Any], holders: Iterable[str], name: str) -> tuple[str, Any]:
     for holder in holders:
-        details = get(usage, holder)
+        details = fields(holder)
         if details is not None:
-            name, value = _first(details, *names)
+            value = get(details, name)
             if value is not None:
                 return f"{holder}.{name}", value
     return "", None
@@ -113,45 +157,36 @@ def read(usage: Any, source: Literal["reported", "estimated"] = "reported") -> U
             result.invalid.append(name)
         return number
 
-    result.input = take(
-        _first(usage, "prompt_tokens", "input_tokens", "prompt_token_count", "promptTokenCount", "prompt_eval_count")
-    )
-    result.output = take(
-        _first(
-            usage, "completion_tokens", "output_tokens", "candidates_token_count", "candidatesTokenCount", "eval_count"
-        )
-    )
-    result.cache_read = take(_detail(usage, ("prompt_tokens_details", "input_tokens_details"), ("cached_tokens",)))
+    fields = _fields(usage)
+    result.input = take(_first(fields, _INPUT))
+    result.output = take(_first(fields, _OUTPUT))
+    result.cache_read = take(_detail(fields, _INPUT_DETAILS, "cached_tokens"))
     if result.cache_read is None:
-        result.cache_read = take(
-            _first(usage, "cache_read_input_tokens", "cached_content_token_count", "cachedContentTokenCount")
-        )
-    result.cache_write = take(_first(usage, "cache_creation_input_tokens"))
-    result.reasoning = take(
-        _detail(usage, ("completion_tokens_details", "output_tokens_details"), ("reasoning_tokens",))
-    )
+        result.cache_read = take(_first(fields, _CACHE_READ))
+    result.cache_write = take(_first(fields, ("cache_creation_input_tokens",)))
+    result.reasoning = take(_detail(fields, _OUTPUT_DETAILS, "reasoning_tokens"))
     if result.reasoning is None:
-        result.reasoning = take(_first(usage, "thoughts_token_count", "thoughtsTokenCount"))
-        _include_thoughts(usage, result)
-    if get(usage, "prompt_tokens") is None and get(usage, "input_tokens_details") is None:
-        _include_cached_input(usage, result)
+        result.reasoning = take(_first(fields, _THOUGHTS))
+        _include_thoughts(fields, result)
+    if fields("prompt_tokens") is None and fields("input_tokens_details") is None:
+        _include_cached_input(fields, result)
     if any(getattr(result, kind) is not None for kind in TYPES):
         result.source = source
     return result
 
 
-def _include_cached_input(usage: Any, result: Usage) -> None:
+def _include_cached_input(fields: Callable[[str], Any], result: Usage) -> None:
     """Anthropic counts cached input beside ``input_tokens``; the conventions count it inside."""
-    beside = _first(usage, "cache_read_input_tokens", "cache_creation_input_tokens")[0]
+    beside = _first(fields, ("cache_read_input_tokens", "cache_creation_input_tokens"))[0]
     if result.input is not None and beside:
         result.input += (result.cache_read or 0) + (result.cache_write or 0)
 
 
-def _include_thoughts(usage: Any, result: Usage) -> None:
+def _include_thoughts(fields: Callable[[str], Any], result: Usage) -> None:
     """Gemini counts thoughts beside the candidates, some of its hosts inside, and the total tells which."""
     if not result.reasoning:
         return
-    total = _sanitize.count(_first(usage, "total_token_count", "totalTokenCount")[1])
+    total = _sanitize.count(_first(fields, _TOTAL)[1])
     if total is None or total != (result.input or 0) + (result.output or 0):
         result.output = (result.output or 0) + result.reasoning
 
