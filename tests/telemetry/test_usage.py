@@ -221,7 +221,7 @@ def test_a_later_report_completes_an_earlier_one():
     later = _usage.read({"output_tokens": 15})
     later.fill(earlier)
     assert (later.input, later.output, later.source) == (25, 15, "reported")
-    assert later.invalid == ["cache_read_input_tokens"]
+    assert later.invalid == ("cache_read_input_tokens",)
 
 
 def test_an_estimate_is_an_estimate(captured: testing.Captured):

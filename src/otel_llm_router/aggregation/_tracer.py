@@ -7,6 +7,7 @@ propagation and children need. Its content is put together off the request path,
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, cast
@@ -34,10 +35,18 @@ _UNSET: Final = Status(StatusCode.UNSET)
 _FOLLOWS: Final = ",localParentSampled:AlwaysOnSampler,localParentNotSampled:AlwaysOffSampler}"
 """End of the description of a sampler whose decision is the local parent's."""
 
+_BLIND: Final = re.compile(
+    r"(?:\w+:|ParentBased\{|AlwaysOnSampler|AlwaysOffSampler|TraceIdRatioBased\{[\d.e-]+\}|[,}])+"
+)
+"""Description of a sampler that looks at nothing but the parent and the trace id."""
+
 _FIT: Final[set[str]] = set()
 """Values that were found fit for exporters: most come again and again."""
 
 _MAX_FIT: Final = 2000
+
+Describe = Callable[[], tuple[str, Mapping[str, Any]]]
+"""Gives a span's name and the attributes it began with."""
 
 Later = Callable[..., None]
 """Takes a function and its arguments, to be called soon and in order."""
@@ -52,6 +61,7 @@ class Span(trace.Span):
     __slots__ = (
         "_attributes",
         "_context",
+        "_describe",
         "_end",
         "_events",
         "_kind",
@@ -66,21 +76,23 @@ class Span(trace.Span):
     def __init__(
         self,
         tracer: Tracer,
-        name: str,
+        describe: Describe | None,
         context: SpanContext,
         parent: SpanContext | None,
         kind: SpanKind,
-        attributes: Mapping[str, Any] | None,
-        links: Sequence[Link] | None,
         start: int,
+        name: str = "",
+        attributes: Mapping[str, Any] | None = None,
+        links: Sequence[Link] | None = None,
     ) -> None:
         self._tracer = tracer
+        self._describe = describe
         self._name = name
         self._context = context
         self._parent = parent
         self._kind = kind
-        self._attributes: dict[str, Any] = dict(attributes) if attributes else {}
-        self._events: list[tuple[str, Mapping[str, Any], int]] = []
+        self._attributes: dict[str, Any] | None = dict(attributes) if attributes else None
+        self._events: list[tuple[str, Mapping[str, Any], int]] | None = None
         self._links = links
         self._start = start
         self._end: int | None = None
@@ -96,18 +108,26 @@ class Span(trace.Span):
 
     def set_attribute(self, key: str, value: AttributeValue) -> None:
         """Set one attribute."""
-        if self._end is None and (len(self._attributes) < MAX_ATTRIBUTES or key in self._attributes):
-            self._attributes[key] = value
+        if self._end is None:
+            if self._attributes is None:
+                self._attributes = {}
+            if len(self._attributes) < MAX_ATTRIBUTES or key in self._attributes:
+                self._attributes[key] = value
 
     def set_attributes(self, attributes: Mapping[str, AttributeValue]) -> None:
         """Set several attributes."""
         if self._end is None:
+            if self._attributes is None:
+                self._attributes = {}
             self._attributes.update(attributes)
 
     def add_event(self, name: str, attributes: Attributes = None, timestamp: int | None = None) -> None:
         """Add an event, now or at ``timestamp``."""
-        if self._end is None and len(self._events) < MAX_EVENTS:
-            self._events.append((name, attributes or {}, time.time_ns() if timestamp is None else timestamp))
+        if self._end is None:
+            if self._events is None:
+                self._events = []
+            if len(self._events) < MAX_EVENTS:
+                self._events.append((name, attributes or {}, time.time_ns() if timestamp is None else timestamp))
 
     def add_link(self, context: SpanContext, attributes: Attributes = None) -> None:
         """Add a link to another span."""
@@ -142,16 +162,19 @@ class Span(trace.Span):
 
     def readable(self, resource: Resource, scope: InstrumentationScope) -> ReadableSpan:
         """Return the ended span as the exporters read it."""
-        attributes = self._attributes
+        attributes, name = self._attributes or {}, self._name
+        if self._describe is not None:
+            described, first = self._describe()
+            name, attributes = name or described, {**first, **attributes}
         if len(attributes) > MAX_ATTRIBUTES:
             attributes = dict(list(attributes.items())[:MAX_ATTRIBUTES])
         return ReadableSpan(
-            name=text(self._name),
+            name=text(name),
             context=self._context,
             parent=self._parent,
             resource=resource,
             attributes=_values(attributes),
-            events=[Event(name, _values(values), at) for name, values, at in sorted(self._events, key=_moment)],
+            events=[Event(name, _values(values), at) for name, values, at in sorted(self._events or (), key=_moment)],
             links=self._links or (),
             kind=self._kind,
             status=self._status,
@@ -188,6 +211,7 @@ class Tracer(trace.Tracer):
         self._sampler = sampler
         description = sampler.get_description()
         self._follows = description.startswith("ParentBased{") and description.endswith(_FOLLOWS)
+        self._blind = type(sampler).__module__ == Sampler.__module__ and _BLIND.fullmatch(description) is not None
         self._ids = ids
         self._random = _RANDOM if getattr(ids, "is_trace_id_random", bool)() else 0
         self._resource = resource
@@ -208,35 +232,59 @@ class Tracer(trace.Tracer):
     ) -> trace.Span:
         """Start a span, or what passes the context on where the sampler wants none."""
         start = time.time_ns() if start_time is None else start_time
-        parent: SpanContext | None = trace.get_current_span(context).get_span_context()
-        if self._follows and parent.is_valid and not parent.is_remote:  # type: ignore[union-attr]
-            # What the sampler would say, without asking.
-            span_context = SpanContext(
-                parent.trace_id, self._ids.generate_span_id(), False, parent.trace_flags, parent.trace_state
-            )
-            if not parent.trace_flags.sampled:
-                return trace.NonRecordingSpan(span_context)
-            return Span(self, name, span_context, parent, kind, attributes, links, start)
-        if not parent.is_valid:
-            parent = None
+        parent = trace.get_current_span(context).get_span_context()
+        if self._follows and parent.is_valid and not parent.is_remote:
+            own, record = self._child(parent), parent.trace_flags.sampled
+        else:
+            parent = parent if parent.is_valid else None
+            own, record, attributes = self._ask(parent, context, name, kind, attributes, links)
+        if not record:
+            return trace.NonRecordingSpan(own)
+        return Span(self, None, own, parent, kind, start, name, attributes, links)
+
+    def begin(self, describe: Describe, context: Context, kind: SpanKind, start: int) -> trace.Span:
+        """Start a span that is described when it has ended; sooner only for a sampler that may want to know."""
+        parent = trace.get_current_span(context).get_span_context()
+        if self._follows and parent.is_valid and not parent.is_remote:
+            own = self._child(parent)
+            if parent.trace_flags.sampled:
+                return Span(self, describe, own, parent, kind, start)
+            return trace.NonRecordingSpan(own)
+        if self._blind:
+            parent = parent if parent.is_valid else None
+            own, record, added = self._ask(parent, context, "", kind, None, None)
+            if not record:
+                return trace.NonRecordingSpan(own)
+            return Span(self, describe, own, parent, kind, start, "", added)
+        name, attributes = describe()
+        return self.start_span(name, context, kind, attributes, None, start)
+
+    def _child(self, parent: SpanContext) -> SpanContext:
+        # What the sampler would say of a local parent's child, without asking.
+        return SpanContext(parent.trace_id, self._ids.generate_span_id(), False, parent.trace_flags, parent.trace_state)
+
+    def _ask(
+        self,
+        parent: SpanContext | None,
+        context: Context | None,
+        name: str,
+        kind: SpanKind,
+        attributes: Attributes,
+        links: Sequence[Link] | None,
+    ) -> tuple[SpanContext, bool, Mapping[str, Any] | None]:
+        """Return the identity the sampler gives, whether it records, and the attributes with those it adds."""
         trace_id = self._ids.generate_trace_id() if parent is None else parent.trace_id
         sampled = self._sampler.should_sample(context, trace_id, name, kind, attributes, links)
-        record = sampled.decision.is_recording()
         random = self._random if parent is None else parent.trace_flags & _RANDOM
-        span_context = SpanContext(
+        own = SpanContext(
             trace_id,
             self._ids.generate_span_id(),
             is_remote=False,
             trace_flags=TraceFlags((TraceFlags.SAMPLED if sampled.decision.is_sampled() else 0) | random),
             trace_state=sampled.trace_state,
         )
-        if not record:
-            return trace.NonRecordingSpan(span_context)
-        own: Mapping[str, Any] | None = attributes
         added: Mapping[str, Any] = sampled.attributes  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-        if added:
-            own = {**added, **(attributes or {})}
-        return Span(self, name, span_context, parent, kind, own, links, start)
+        return own, sampled.decision.is_recording(), {**added, **(attributes or {})} if added else attributes
 
     @_otel_compat.context_manager
     def start_as_current_span(

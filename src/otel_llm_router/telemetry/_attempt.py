@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from opentelemetry.context import Context
-from opentelemetry.trace import INVALID_SPAN, Span, set_span_in_context
+from opentelemetry.trace import INVALID_SPAN, Span
 
 from otel_llm_router import _sanitize
 from otel_llm_router.signals import Attribute, attributes, spans
 from otel_llm_router.signals.instruments import routing
 from otel_llm_router.telemetry import _attempt_record, _context, _errors, _genai, _guard, _usage
 from otel_llm_router.telemetry._block import Block
-from otel_llm_router.telemetry._recorder import add_event, nothing
+from otel_llm_router.telemetry._recorder import add_event, as_they_are, nothing
 from otel_llm_router.telemetry._usage import Usage
 
 if TYPE_CHECKING:
@@ -79,52 +79,53 @@ class Attempt(Block):
         began: When it began, by ``perf_counter_ns``; now when left out.
     """
 
+    # What every attempt begins with stands on the class: an instance holds what differs.
+    ended = False
+    outcome = ""
+    error_type = ""
+    streaming = False
+    chunks = 0
+    response_model: str | None = None
+    hop: Fallback | None = None
+    known_cost: tuple[float, CostSource] | None = None
+    cost_pending = False
+    cost_recorded = False
+    complete = False
+    span: Span = INVALID_SPAN
+    leave_flight: Callable[[], None] = staticmethod(nothing)
+    _first: int | None = None
+    _last: int | None = None
+    _keep_open = False
+    _settle: Callable[[], None] | None = None
+    _previous: Context | None = None
+
     def __init__(
         self, request: Request, target: Target, *, number: int, reason: Reason, began: int | None = None
     ) -> None:
-        now = time.perf_counter_ns()
+        self.began = time.perf_counter_ns() if began is None else began
         self.request = request
         self.target = target
         self.number = number
         self.reason: Reason = reason
-        self.ended = False
-        self.outcome = ""
-        self.error_type = ""
-        self.streaming = False
-        self.chunks = 0
         self.usage = Usage()
-        self.response_model: str | None = None
         self.details: dict[Attribute, object] = {}
-        self.hop: Fallback | None = None
-        self.known_cost: tuple[float, CostSource] | None = None
-        self.cost_pending = False
-        self.cost_recorded = False
-        self.began = now if began is None else began
         # By the request's two clocks: a step of the wall clock must not move an attempt out of its request.
         self.wall = request.wall + self.began - request.began
-        self.span: Span = INVALID_SPAN
-        self.context: Context = request.context
-        self._first: int | None = None
-        self._last: int | None = None
         self._open = [True]
-        self.complete = False
-        self._keep_open = False
-        self._settle: Callable[[], None] | None = None
-        self._previous: Context | None = None
-        self.leave_flight: Callable[[], None] = nothing
-        with _guard.guard("attempt.begin"):
-            self.leave_flight = request.recorder.enter(routing.ATTEMPTS_IN_FLIGHT, target.provider, target.model)
-        with _guard.guard("attempt.span"):
-            self._start_span()
-        parent = request.context if self.span is INVALID_SPAN else set_span_in_context(self.span, request.context)
-        self.context = _context.with_attempt(self, parent)
+        recorder = request.recorder
+        try:
+            self.leave_flight = recorder.enter(routing.ATTEMPTS_IN_FLIGHT, target.provider, target.model)
+        except BaseException as error:  # noqa: BLE001  # the guard, in the form that costs nothing
+            _guard.caught("attempt.begin", error)
+        try:
+            self.span = recorder.start_span(spans.ATTEMPT, self._describe, request.context, self.wall)
+        except BaseException as error:  # noqa: BLE001  # see above
+            _guard.caught("attempt.span", error)
+        self.context: Context = _context.with_attempt(self, self.span, request.context)
 
-    def _start_span(self) -> None:
+    def _describe(self) -> tuple[str, dict[str, Any]]:
         target = self.target
-        self.span = self.request.recorder.start_span(
-            spans.ATTEMPT.kind,
-            f"{target.operation} {target.model}",
-            self.request.context,
+        return f"{target.operation} {target.model}", as_they_are(
             {
                 attributes.GEN_AI_OPERATION: target.operation,
                 attributes.GEN_AI_PROVIDER: _genai.provider_name(target.provider),
@@ -134,17 +135,18 @@ class Attempt(Block):
                 attributes.SERVER_PORT: target.port,
                 attributes.ATTEMPT_NUMBER: self.number,
                 attributes.ATTEMPT_REASON: self.reason,
-            },
-            self.wall,
+            }
         )
 
     # --- what the answer says -------------------------------------------------------------------
 
     def response(self, response: T) -> T:
         """Read usage, model and finish reasons from a complete answer, and return the answer."""
-        with _guard.guard("attempt.response"):
+        try:
             self.read_usage(_usage.find(response))
             self.describe(response)
+        except BaseException as error:  # noqa: BLE001  # the guard, in the form that costs nothing
+            _guard.caught("attempt.response", error)
         return response
 
     def read_usage(
@@ -158,16 +160,18 @@ class Attempt(Block):
             earlier: A usage object of the same answer whose counts hold where ``usage`` has none: Anthropic's
                 streams begin with the input and end with the output.
         """
-        with _guard.guard("attempt.read_usage"):
+        try:
             self.usage = _usage.read(usage, source)
             if earlier is not None:
                 self.usage.fill(_usage.read(earlier, source))
             if self.usage.invalid:
                 self.request.telemetry.warn_invalid_usage(self.target.provider, self.usage.invalid)
+        except BaseException as error:  # noqa: BLE001  # see above
+            _guard.caught("attempt.read_usage", error)
 
     def describe(self, response: Any) -> None:
         """Take the answering model, the answer's id and the finish reasons."""
-        with _guard.guard("attempt.describe"):
+        try:
             model = _usage.get(response, "model")
             if isinstance(model, str) and model:
                 self.response_model = model
@@ -178,6 +182,8 @@ class Attempt(Block):
             reasons = [reason for choice in choices if isinstance(reason := _usage.get(choice, "finish_reason"), str)]
             if reasons:
                 self.details[attributes.GEN_AI_FINISH_REASONS] = reasons
+        except BaseException as error:  # noqa: BLE001  # see above
+            _guard.caught("attempt.describe", error)
 
     def cost(self, usd: Any, source: CostSource = "reported") -> None:
         """State what the attempt cost in USD; also after its end, when it is learned late."""
@@ -260,11 +266,11 @@ class Attempt(Block):
         at: int | None = None,
     ) -> None:
         """End the attempt, at ``at`` (``perf_counter_ns``) or now; every call but the first does nothing."""
-        with _guard.guard("attempt.end"):
-            try:
-                self._open.pop()
-            except IndexError:
-                return
+        try:
+            self._open.pop()
+        except IndexError:
+            return
+        try:
             self.ended = True
             settle, self._settle = self._settle, None
             if settle is not None:
@@ -275,16 +281,22 @@ class Attempt(Block):
             elapsed = max(0, now - self.began)
             self.request.attempt_ended(self, now)
             self.request.recorder.finish(self.span, _attempt_record.leave, self, elapsed, http_status)
+        except BaseException as error:  # noqa: BLE001  # the guard, in the form that costs nothing
+            _guard.caught("attempt.end", error)
 
     def _begin(self) -> None:
-        with _guard.guard("attempt.enter"):
+        try:
             self._previous = _context.enter(self.context)
+        except BaseException as error:  # noqa: BLE001  # see above
+            _guard.caught("attempt.enter", error)
 
     def _finish(self, error: BaseException | None) -> None:
-        with _guard.guard("attempt.exit"):
+        try:
             if self._previous is not None:
                 _context.leave(self.context, self._previous)
             if error is not None:
                 self.fail(error)
             elif not self._keep_open:
                 self.end()
+        except BaseException as ours:  # noqa: BLE001  # see above
+            _guard.caught("attempt.exit", ours)

@@ -12,7 +12,7 @@ from opentelemetry.trace import StatusCode
 from otel_llm_router.signals import Attribute, attributes
 from otel_llm_router.signals.instruments import requests, routing
 from otel_llm_router.telemetry import _genai, _guard
-from otel_llm_router.telemetry._recorder import set_attributes
+from otel_llm_router.telemetry._recorder import Records, set_attributes
 
 if TYPE_CHECKING:
     from otel_llm_router.telemetry._attempt import Attempt
@@ -33,13 +33,17 @@ def record(attempt: Attempt, seconds: float) -> None:
     attempt.leave_flight()
     if attempt.outcome == attributes.SUCCESS:
         recorder.bounds.vouch(attributes.MODEL, target.model)
-    recorder.record(routing.ATTEMPTS, 1, target.provider, target.model, attempt.outcome, attempt.error_type)
-    recorder.record(routing.ATTEMPT_DURATION, seconds, target.provider, target.model)
-    _record_tokens(attempt)
+    called = (target.provider, target.model)
+    records: Records = [
+        (routing.ATTEMPTS, 1, (*called, attempt.outcome, attempt.error_type)),
+        (routing.ATTEMPT_DURATION, seconds, called),
+    ]
+    _add_tokens(records, attempt, called)
     if attempt.outcome == attributes.ERROR:
-        _record_failure(attempt)
+        _add_failure(records, attempt, called)
+    _genai.add(records, attempt, attempt.request.telemetry.genai_metrics, seconds)
+    recorder.record_all(records)
     record_cost(attempt)
-    _genai.record(attempt, recorder, attempt.request.telemetry.genai_metrics, seconds, attempt.error_type)
 
 
 def answered(attempt: Attempt) -> bool:
@@ -47,27 +51,26 @@ def answered(attempt: Attempt) -> bool:
     return attempt.outcome == attributes.SUCCESS or attempt.chunks > 0
 
 
-def _record_tokens(attempt: Attempt) -> None:
-    recorder, target, usage = attempt.request.recorder, attempt.target, attempt.usage
+def _add_tokens(records: Records, attempt: Attempt, called: tuple[str, str]) -> None:
+    usage = attempt.usage
     for kind, value in usage.items():
-        recorder.record(routing.TOKENS, value, target.provider, target.model, kind, usage.source)
+        records.append((routing.TOKENS, value, (*called, kind, usage.source)))
     if usage.invalid:
-        recorder.record(routing.USAGE_MISSING, 1, target.provider, target.model, "invalid")
-    elif answered(attempt) and usage.source != "reported":
-        recorder.record(routing.USAGE_MISSING, 1, target.provider, target.model, "absent")
+        records.append((routing.USAGE_MISSING, 1, (*called, "invalid")))
+    elif usage.source != "reported" and answered(attempt):
+        records.append((routing.USAGE_MISSING, 1, (*called, "absent")))
     if attempt.outcome != attributes.SUCCESS and usage.output:
         reason = "aborted" if attempt.outcome == attributes.ABORTED else "attempt_failed"
-        recorder.record(routing.TOKENS_WASTED, usage.output, target.model, reason)
+        records.append((routing.TOKENS_WASTED, usage.output, (called[1], reason)))
 
 
-def _record_failure(attempt: Attempt) -> None:
-    recorder, target = attempt.request.recorder, attempt.target
-    recorder.record(requests.ERRORS, 1, attempt.error_type, "upstream", "warning")
+def _add_failure(records: Records, attempt: Attempt, called: tuple[str, str]) -> None:
+    records.append((requests.ERRORS, 1, (attempt.error_type, "upstream", "warning")))
     if attempt.error_type == "rate_limit":
-        recorder.record(routing.RATE_LIMIT_HITS, 1, target.provider, target.model)
+        records.append((routing.RATE_LIMIT_HITS, 1, called))
     if attempt.streaming:
         phase = "mid_stream" if attempt.chunks else "before_first_token"
-        recorder.record(requests.STREAM_ABORTS, 1, target.model, "upstream", phase)
+        records.append((requests.STREAM_ABORTS, 1, (called[1], "upstream", phase)))
 
 
 @_guard.guarded("attempt.cost")

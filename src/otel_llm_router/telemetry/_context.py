@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
+from opentelemetry.trace import INVALID_SPAN, Span, set_span_in_context
 
 if TYPE_CHECKING:
     from otel_llm_router.telemetry._attempt import Attempt
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 _REQUEST = otel_context.create_key("otel_llm_router.request")
 _ATTEMPT = otel_context.create_key("otel_llm_router.attempt")
+(_SPAN,) = set_span_in_context(INVALID_SPAN, Context())
+"""Where the API keeps the current span: with it, span and request enter a context in one step."""
 
 
 def current_request() -> Request | None:
@@ -33,14 +36,18 @@ def current_attempt() -> Attempt | None:
     return attempt if attempt is not None and not attempt.ended else None
 
 
-def with_request(request: Request, context: Context) -> Context:
-    """Return ``context`` with ``request`` as the current one and no attempt."""
-    return Context({**context, _REQUEST: request, _ATTEMPT: None})
+def with_request(request: Request, span: Span, context: Context) -> Context:
+    """Return ``context`` with ``request`` and its ``span``, if it has one, as the current ones and no attempt."""
+    if span is INVALID_SPAN:
+        return Context({**context, _REQUEST: request, _ATTEMPT: None})
+    return Context({**context, _SPAN: span, _REQUEST: request, _ATTEMPT: None})
 
 
-def with_attempt(attempt: Attempt, context: Context) -> Context:
-    """Return ``context`` with ``attempt`` as the current one."""
-    return otel_context.set_value(_ATTEMPT, attempt, context)
+def with_attempt(attempt: Attempt, span: Span, context: Context) -> Context:
+    """Return ``context`` with ``attempt`` and its ``span``, if it has one, as the current ones."""
+    if span is INVALID_SPAN:
+        return Context({**context, _ATTEMPT: attempt})
+    return Context({**context, _SPAN: span, _ATTEMPT: attempt})
 
 
 def parent() -> Context:
@@ -50,10 +57,10 @@ def parent() -> Context:
     yielded inside it) is stepped out of, so that what follows does not become its child.
     """
     context = otel_context.get_current()
-    request = cast("Request | None", otel_context.get_value(_REQUEST, context))
+    request = cast("Request | None", context.get(_REQUEST))
     while request is not None and request.ended:
         context = request.outer
-        request = cast("Request | None", otel_context.get_value(_REQUEST, context))
+        request = cast("Request | None", context.get(_REQUEST))
     return context
 
 

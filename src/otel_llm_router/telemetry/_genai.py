@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, Literal
 
 from otel_llm_router.signals.instruments import gen_ai
-from otel_llm_router.telemetry._recorder import Recorder
+from otel_llm_router.telemetry._recorder import Records
 
 if TYPE_CHECKING:
     from otel_llm_router.telemetry._attempt import Attempt
@@ -30,6 +30,8 @@ _PROVIDER_NAMES: Final[Mapping[str, str]] = {
 }
 """Routers' words for providers that the convention names otherwise; all others are kept."""
 
+_OLD: Final = frozenset({"old", "both"})
+_NEW: Final = frozenset({"new", "both"})
 _INFERENCE: Final = frozenset({"chat", "text_completion", "generate_content"})
 
 
@@ -38,49 +40,46 @@ def provider_name(provider: str) -> str:
     return _PROVIDER_NAMES.get(provider, provider)
 
 
-def record(attempt: Attempt, recorder: Recorder, names: Names, seconds: float, error_type: str) -> None:
-    """Record the metrics of one ended attempt."""
-    if names == "none":
-        return
+def add(records: Records, attempt: Attempt, names: Names, seconds: float) -> None:
+    """Add the metrics of one ended attempt to ``records``."""
     target = attempt.target
     common = (target.operation, provider_name(target.provider), target.model, attempt.response_model)
-    error = error_type or None
+    failed = (*common, attempt.error_type or None)
     inference = target.operation in _INFERENCE
-    if names != "new" or not inference:  # the convention keeps the old name for what is no inference
-        recorder.record(gen_ai.OPERATION_DURATION, seconds, *common, error)
-    if names != "new":
-        _record_chunks(
-            attempt, recorder, common, gen_ai.OPERATION_TIME_TO_FIRST_CHUNK, gen_ai.OPERATION_TIME_PER_OUTPUT_CHUNK
-        )
-        for kind, value in (("input", attempt.usage.input), ("output", attempt.usage.output)):
-            if value is not None:
-                recorder.record(gen_ai.TOKEN_USAGE, value, *common, kind)
-    if names != "old" and inference:
-        recorder.record(gen_ai.INFERENCE_DURATION, seconds, *common, error)
-        _record_chunks(
-            attempt, recorder, common, gen_ai.INFERENCE_TIME_TO_FIRST_CHUNK, gen_ai.INFERENCE_TIME_PER_OUTPUT_CHUNK
-        )
-        usage = attempt.usage
+    if names in _OLD:
+        _add_old(records, attempt, common)
+    if names in _OLD or (
+        names == "new" and not inference
+    ):  # the convention keeps the old name for what is no inference
+        records.append((gen_ai.OPERATION_DURATION, seconds, failed))
+    if names in _NEW and inference:
+        records.append((gen_ai.INFERENCE_DURATION, seconds, failed))
+        _add_new(records, attempt, common)
+
+
+def _add_old(records: Records, attempt: Attempt, common: tuple[str | None, ...]) -> None:
+    for instrument, value in (
+        (gen_ai.OPERATION_TIME_TO_FIRST_CHUNK, attempt.time_to_first_chunk),
+        (gen_ai.OPERATION_TIME_PER_OUTPUT_CHUNK, attempt.time_per_output_chunk),
+    ):
+        if value is not None:
+            records.append((instrument, value, common))
+    for kind, tokens in (("input", attempt.usage.input), ("output", attempt.usage.output)):
+        if tokens is not None:
+            records.append((gen_ai.TOKEN_USAGE, tokens, (*common, kind)))
+
+
+def _add_new(records: Records, attempt: Attempt, common: tuple[str | None, ...]) -> None:
+    usage, counted = attempt.usage, (*common, "unknown")
+    for instrument, value, labels in (
+        (gen_ai.INFERENCE_TIME_TO_FIRST_CHUNK, attempt.time_to_first_chunk, common),
+        (gen_ai.INFERENCE_TIME_PER_OUTPUT_CHUNK, attempt.time_per_output_chunk, common),
         # Zero is recorded too: the convention wants the series of a failed call to exist.
-        recorder.record(gen_ai.USAGE_INPUT, usage.input or 0, *common, "unknown")
-        recorder.record(gen_ai.USAGE_OUTPUT, usage.output or 0, *common, "unknown")
-        for instrument, value in (
-            (gen_ai.USAGE_CACHE_READ, usage.cache_read),
-            (gen_ai.USAGE_CACHE_WRITE, usage.cache_write),
-            (gen_ai.USAGE_REASONING, usage.reasoning),
-        ):
-            if value is not None:
-                recorder.record(instrument, value, *common, "unknown")
-
-
-def _record_chunks(
-    attempt: Attempt,
-    recorder: Recorder,
-    common: tuple[str | None, ...],
-    first: gen_ai.Instrument,
-    between: gen_ai.Instrument,
-) -> None:
-    if attempt.time_to_first_chunk is not None:
-        recorder.record(first, attempt.time_to_first_chunk, *common)
-    if attempt.time_per_output_chunk is not None:
-        recorder.record(between, attempt.time_per_output_chunk, *common)
+        (gen_ai.USAGE_INPUT, usage.input or 0, counted),
+        (gen_ai.USAGE_OUTPUT, usage.output or 0, counted),
+        (gen_ai.USAGE_CACHE_READ, usage.cache_read, counted),
+        (gen_ai.USAGE_CACHE_WRITE, usage.cache_write, counted),
+        (gen_ai.USAGE_REASONING, usage.reasoning, counted),
+    ):
+        if value is not None:
+            records.append((instrument, value, labels))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from opentelemetry.context import Context
-from opentelemetry.trace import INVALID_SPAN, Span, set_span_in_context
+from opentelemetry.trace import INVALID_SPAN, Span
 
 from otel_llm_router import _sanitize
 from otel_llm_router.signals import SpanEvent, attributes, spans
@@ -21,7 +21,7 @@ from otel_llm_router.telemetry._attempt import Attempt, Reason, Target
 from otel_llm_router.telemetry._block import Block
 from otel_llm_router.telemetry._decision import Decision
 from otel_llm_router.telemetry._fallback import Fallback
-from otel_llm_router.telemetry._recorder import Recorder, add_event, nothing
+from otel_llm_router.telemetry._recorder import Recorder, add_event, as_they_are, nothing
 from otel_llm_router.telemetry._streams import StreamProbe, probe_of, track
 
 if TYPE_CHECKING:
@@ -43,60 +43,59 @@ class Request(Block):
         user: Caller; on the span only.
     """
 
+    # What every request begins with stands on the class: an instance holds what differs.
+    ended = False
+    cached = False
+    outcome = ""
+    error_type = ""
+    attempts = 0
+    answered_model: str | None = None
+    cached_output = 0
+    delivered = 0
+    streaming = False
+    waited = 0
+    first_token: int | None = None
+    last_token: int | None = None
+    stream_chunks = 0
+    last_attempt: Attempt | None = None
+    span: Span = INVALID_SPAN
+    leave_flight: Callable[[], None] = staticmethod(nothing)
+    _waiting_since = 0
+    _keep_open = False
+    _driven = False
+    _with_attempt = False
+    _previous: Context | None = None
+
     def __init__(self, telemetry: Telemetry, *, model: str = "", strategy: str = "", user: str | None = None) -> None:
         self.telemetry = telemetry
         self.recorder: Recorder = telemetry.recorder
         self.model = _sanitize.text(model)
         self.strategy = _sanitize.text(strategy)
         self.user = user
-        self.ended = False
-        self.cached = False
-        self.outcome = ""
-        self.error_type = ""
-        self.attempts = 0
-        self.answered_model: str | None = None
-        self.cached_output = 0
-        self.delivered = 0
-        self.streaming = False
-        self.began = time.perf_counter_ns()
+        self.began = self._boundary = time.perf_counter_ns()
         self.wall = time.time_ns()
-        self.waited = 0
-        self.first_token: int | None = None
-        self.last_token: int | None = None
-        self.stream_chunks = 0
-        self.last_attempt: Attempt | None = None
         self.outer: Context = _context.parent()
-        self.context: Context = self.outer
-        self.span: Span = INVALID_SPAN
         self._open = [True]
         self._attempts_open: set[Attempt] = set()
-        self._waiting_since = 0
-        self._boundary = self.began
-        self._keep_open = False
-        self._driven = False
-        self._with_attempt = False
-        self._previous: Context | None = None
-        self.leave_flight: Callable[[], None] = nothing
-        with _guard.guard("request.begin"):
+        try:
             _deferred.drain()
             self.leave_flight = self.recorder.enter(requests.REQUESTS_IN_FLIGHT)
-        with _guard.guard("request.span"):
-            self._start_span()
+        except BaseException as error:  # noqa: BLE001  # the guard, in the form that costs nothing
+            _guard.caught("request.begin", error)
+        try:
+            self.span = self.recorder.start_span(spans.ROUTE, self._describe, self.outer, self.wall)
+        except BaseException as error:  # noqa: BLE001  # see above
+            _guard.caught("request.span", error)
         # Without a span, too, what is called inside belongs to this request.
-        parent = self.outer if self.span is INVALID_SPAN else set_span_in_context(self.span, self.outer)
-        self.context = _context.with_request(self, parent)
+        self.context: Context = _context.with_request(self, self.span, self.outer)
 
-    def _start_span(self) -> None:
-        self.span = self.recorder.start_span(
-            spans.ROUTE.kind,
-            f"route {self.model or attributes.UNKNOWN}",
-            self.outer,
+    def _describe(self) -> tuple[str, dict[str, Any]]:
+        return f"route {self.model or attributes.UNKNOWN}", as_they_are(
             {
                 attributes.REQUEST_MODEL: self.model or None,
                 attributes.STRATEGY_SPAN: self.strategy or None,
                 attributes.REQUEST_USER: self.user,
-            },
-            self.wall,
+            }
         )
 
     # --- what happens in between ----------------------------------------------------------------
@@ -134,20 +133,22 @@ class Request(Block):
             group: Model (group) that a retry is counted for; the request's when left out.
         """
         previous, hop = self.last_attempt, None
-        with _guard.guard("request.begin_attempt"):
-            if previous is not None and previous.outcome != attributes.SUCCESS and reason is None:
-                same = (previous.target.provider, previous.target.model) == (target.provider, target.model)
-                reason = "retry" if same else "fallback"
-                if reason == "fallback":
-                    hop = self.fallback(previous.target.model, target.model, previous.error_type)
+        if previous is not None:
+            with _guard.guard("request.begin_attempt"):
+                if previous.outcome != attributes.SUCCESS and reason is None:
+                    same = (previous.target.provider, previous.target.model) == (target.provider, target.model)
+                    reason = "retry" if same else "fallback"
+                    if reason == "fallback":
+                        hop = self.fallback(previous.target.model, target.model, previous.error_type)
         self.attempts += 1
         attempt = Attempt(self, target, number=self.attempts, reason=reason or "initial", began=began)
-        attempt.hop = hop
-        with _guard.guard("request.begin_attempt"):
-            if not self._attempts_open:
-                self._waiting_since = attempt.began
-            self._attempts_open.add(attempt)
-            if reason == "retry" and previous is not None:
+        if hop is not None:
+            attempt.hop = hop
+        if not self._attempts_open:
+            self._waiting_since = attempt.began
+        self._attempts_open.add(attempt)
+        if reason == "retry" and previous is not None:
+            with _guard.guard("request.begin_attempt"):
                 self._retried(previous, attempt, group)
         return attempt
 
@@ -278,35 +279,46 @@ class Request(Block):
 
     def end(self, outcome: str = attributes.SUCCESS, error_type: str = "", *, at: int | None = None) -> None:
         """End the request, at ``at`` (``perf_counter_ns``) or now; every call but the first does nothing."""
-        with _guard.guard("request.end"):
-            try:
-                self._open.pop()
-            except IndexError:
-                return
+        try:
+            self._open.pop()
+        except IndexError:
+            return
+        try:
             self.ended = True
             self.outcome = outcome
             self.error_type = error_type
             now = time.perf_counter_ns() if at is None else at
-            for attempt in tuple(self._attempts_open):
-                if attempt.complete:  # its stream was read to the last word, and not to the end
-                    attempt.end(at=now)
-                elif outcome != attributes.SUCCESS:  # given up with its request
-                    attempt.end(attributes.ABORTED, error_type if _errors.is_abort(error_type) else "cancelled", at=now)
             if self._attempts_open:
-                self.waited += max(0, now - self._waiting_since)
+                self._end_attempts(now)
             elapsed = max(0, now - self.began)
             self.recorder.finish(self.span, _request_record.leave, self, elapsed)
             _deferred.drain()
+        except BaseException as error:  # noqa: BLE001  # the guard, in the form that costs nothing
+            _guard.caught("request.end", error)
+
+    def _end_attempts(self, now: int) -> None:
+        for attempt in tuple(self._attempts_open):
+            if attempt.complete:  # its stream was read to the last word, and not to the end
+                attempt.end(at=now)
+            elif self.outcome != attributes.SUCCESS:  # given up with its request
+                error_type = self.error_type if _errors.is_abort(self.error_type) else "cancelled"
+                attempt.end(attributes.ABORTED, error_type, at=now)
+        if self._attempts_open:
+            self.waited += max(0, now - self._waiting_since)
 
     def _begin(self) -> None:
-        with _guard.guard("request.enter"):
+        try:
             self._previous = _context.enter(self.context)
+        except BaseException as error:  # noqa: BLE001  # see above
+            _guard.caught("request.enter", error)
 
     def _finish(self, error: BaseException | None) -> None:
-        with _guard.guard("request.exit"):
+        try:
             if self._previous is not None:
                 _context.leave(self.context, self._previous)
             if error is not None:
                 self.fail(error)
             elif not self._keep_open:
                 self.end()
+        except BaseException as ours:  # noqa: BLE001  # see above
+            _guard.caught("request.exit", ours)

@@ -12,7 +12,7 @@ from opentelemetry.trace import StatusCode
 from otel_llm_router.signals import attributes, events
 from otel_llm_router.signals.instruments import requests
 from otel_llm_router.telemetry import _guard
-from otel_llm_router.telemetry._recorder import set_attributes
+from otel_llm_router.telemetry._recorder import Records, set_attributes
 
 if TYPE_CHECKING:
     from otel_llm_router.telemetry._request import Request
@@ -34,10 +34,14 @@ def record(request: Request, elapsed: int) -> None:
     strategy = request.strategy or attributes.UNKNOWN
     seconds = elapsed / 1e9
     request.leave_flight()
-    recorder.record(requests.INFERENCE, 1, model, strategy, request.outcome, "true" if request.cached else "false")
-    recorder.record(requests.INFERENCE_DURATION, seconds, model, strategy)
-    recorder.record(requests.OVERHEAD, max(0, elapsed - request.waited) / 1e9, strategy)
-    _record_output(request, model, strategy, seconds)
+    routed = (model, strategy)
+    records: Records = [
+        (requests.INFERENCE, 1, (model, strategy, request.outcome, "true" if request.cached else "false")),
+        (requests.INFERENCE_DURATION, seconds, routed),
+        (requests.OVERHEAD, max(0, elapsed - request.waited) / 1e9, (strategy,)),
+    ]
+    _add_output(records, request, routed, seconds)
+    recorder.record_all(records)
     if request.outcome == attributes.ERROR:
         recorder.record(requests.ERRORS, 1, request.error_type, "router", "error")
     if request.outcome == attributes.ABORTED and request.streaming:
@@ -56,21 +60,21 @@ def record(request: Request, elapsed: int) -> None:
         )
 
 
-def _record_output(request: Request, model: str, strategy: str, seconds: float) -> None:
-    recorder = request.recorder
+def _add_output(records: Records, request: Request, routed: tuple[str, str], seconds: float) -> None:
     output = request.cached_output if request.cached else request.delivered
+    model = routed[:1]
     if output:
-        recorder.record(requests.TOKENS_GENERATED, output, model, strategy)
+        records.append((requests.TOKENS_GENERATED, output, routed))
         if not request.cached and seconds > 0 and request.outcome == attributes.SUCCESS:
-            recorder.record(requests.TOKENS_PER_SECOND, output / seconds, model)
+            records.append((requests.TOKENS_PER_SECOND, output / seconds, model))
     if request.first_token is None:
         return
-    recorder.record(requests.TIME_TO_FIRST_TOKEN, max(0, request.first_token - request.began) / 1e9, model, strategy)
+    records.append((requests.TIME_TO_FIRST_TOKEN, max(0, request.first_token - request.began) / 1e9, routed))
     # Chunks may hold several tokens each: the mean is over the tokens when their number is known.
     intervals = max(output, request.stream_chunks) - 1
     if intervals > 0 and request.last_token is not None and not request.cached:
         streamed = (request.last_token - request.first_token) / 1e9
-        recorder.record(requests.TIME_PER_OUTPUT_TOKEN, max(0, streamed) / intervals, model)
+        records.append((requests.TIME_PER_OUTPUT_TOKEN, max(0, streamed) / intervals, model))
 
 
 def end_span(request: Request, elapsed: int) -> None:

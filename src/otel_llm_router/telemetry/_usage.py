@@ -8,7 +8,7 @@ shapes come in, as objects or mappings; checked counts by type go out. A count t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any, Final, Literal
 
@@ -53,7 +53,7 @@ class Usage:
     cache_read: int | None = None
     cache_write: int | None = None
     reasoning: int | None = None
-    invalid: list[str] = field(default_factory=list[str])
+    invalid: tuple[str, ...] = ()
 
     def items(self) -> list[tuple[str, int]]:
         """Return (token type, count) of every count that is known and not zero."""
@@ -64,7 +64,7 @@ class Usage:
         for kind in TYPES:
             if getattr(self, kind) is None:
                 setattr(self, kind, getattr(earlier, kind))
-        self.invalid += [name for name in earlier.invalid if name not in self.invalid]
+        self.invalid += tuple(name for name in earlier.invalid if name not in self.invalid)
         if self.source == "missing":
             self.source = earlier.source
 
@@ -104,7 +104,7 @@ _NAMES: Final = frozenset(
 
 
 @lru_cache(maxsize=1000)
-def _shape(kind: type) -> Literal["mapping", "model", "object"]:
+def _shape(kind: type[object]) -> Literal["mapping", "model", "object"]:
     if issubclass(kind, Mapping):  # by the abstract class, which is slow
         return "mapping"
     # A model may have properties, which are not among what an instance holds.
@@ -154,7 +154,7 @@ def read(usage: Any, source: Literal["reported", "estimated"] = "reported") -> U
             return None
         number = _sanitize.count(raw)
         if number is None:
-            result.invalid.append(name)
+            result.invalid += (name,)
         return number
 
     fields = _fields(usage)
