@@ -103,7 +103,7 @@ def test_a_fault_at_any_single_call_reaches_nobody_and_is_counted(
         # What is remembered since the calls were counted needs fewer of them: the last ones may not come.
         assert sum(lenient.values()) == before + (fault.calls >= number), number
     counted = captured.value("llm_router.telemetry.guard.errors")
-    assert counted == sum(lenient.values()) > 50
+    assert counted == sum(lenient.values()) > 30
     assert captured.value("llm_router.requests.in_flight") == 0
     assert captured.value("llm_router.attempts.in_flight") == 0
     assert captured.value("llm_router.active_connections") == 0
