@@ -40,7 +40,6 @@ class Fault:
             (Recorder, "custom"),
             (LabelBounds, "value"),
             (LabelBounds, "vouch"),
-            (Request, "attempt_ended"),
             (Request, "decided"),
             (Attempt, "read_usage"),
             (Attempt, "describe"),
