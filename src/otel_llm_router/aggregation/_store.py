@@ -96,19 +96,22 @@ class HistogramSeries:
 
     def add(self, value: float) -> None:
         """Record ``value``, with the sampled span that it was measured in as exemplar."""
+        cell = self.cell
         with self._lock:
-            bucket = self.cell.add(value)
-        ids = _sampled_span()
+            bucket = cell.add(value)
+        ids = measured_in.get(_HERE)
+        if ids is _HERE:
+            ids = _sampled_span()
         if ids is not None:
-            self.cell.exemplars[bucket] = (value, time.time_ns(), *ids)
+            cell.exemplars[bucket] = (value, time.time_ns(), *ids)
+
+
+_HERE: Final = (0, 0)
 
 
 def _sampled_span() -> tuple[int, int] | None:
-    try:
-        return measured_in.get()
-    except LookupError:
-        context = trace.get_current_span().get_span_context()
-        return (context.trace_id, context.span_id) if context.trace_flags.sampled and context.is_valid else None
+    context = trace.get_current_span().get_span_context()
+    return (context.trace_id, context.span_id) if context.trace_flags.sampled and context.is_valid else None
 
 
 class Family:

@@ -308,15 +308,17 @@ def _moment(event: tuple[str, Mapping[str, Any], int]) -> int:
 
 
 def _values(attributes: Mapping[str, Any]) -> dict[str, AttributeValue]:
-    return {key: _value(value) for key, value in attributes.items()}
+    fit = _FIT
+    # Most values are text that has come before: those cost no call.
+    return {
+        key: value if type(value) is str and value in fit else _value(value) for key, value in attributes.items()
+    }
 
 
 def _value(value: Any) -> AttributeValue:
     """Return an attribute value that every exporter can encode."""
     kind: type[object] = type(value)  # pyright: ignore[reportUnknownVariableType]
     if kind is str:
-        if value in _FIT:
-            return value
         fit = text(value)
         if fit is value and len(_FIT) < _MAX_FIT:
             _FIT.add(value)
