@@ -310,9 +310,7 @@ def _moment(event: tuple[str, Mapping[str, Any], int]) -> int:
 def _values(attributes: Mapping[str, Any]) -> dict[str, AttributeValue]:
     fit = _FIT
     # Most values are text that has come before: those cost no call.
-    return {
-        key: value if type(value) is str and value in fit else _value(value) for key, value in attributes.items()
-    }
+    return {key: value if type(value) is str and value in fit else _value(value) for key, value in attributes.items()}
 
 
 def _value(value: Any) -> AttributeValue:

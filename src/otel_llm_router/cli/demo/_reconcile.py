@@ -57,6 +57,8 @@ def rows(
     scrape: Samples,
     otlp: Samples,
     spans: Mapping[str, int],
+    *,
+    all_sampled: bool = True,
 ) -> list[Row]:
     """Return every row.
 
@@ -66,6 +68,7 @@ def rows(
         scrape: The last scrape.
         otlp: The last metrics over OTLP.
         spans: Spans over OTLP by kind.
+        all_sampled: Whether every request has spans; if not, each that has one at its door has one for its route.
     """
     total = sum(upstreams.values(), Counter[str]())
     table: list[Row] = []
@@ -100,6 +103,10 @@ def rows(
     # An answer that broke off half-way has no usage either.
     without = total["usage_missing"] + total["aborts"] + total["errors.cut"]
     row("answers without usage", without, lambda s: s.sum(missing))
+    if not all_sampled:
+        sampled = spans.get("server", 0)
+        table.append(Row("spans of sampled requests", sampled, sampled, spans.get("internal", 0)))
+        return table
     table.append(Row("spans of requests", clients["requests"], scrape.sum(inference), spans.get("internal", 0)))
     table.append(Row("spans of attempts", total["attempts"], scrape.sum(attempts), spans.get("client", 0)))
     table.append(Row("spans of HTTP requests", clients["requests"], scrape.sum(http), spans.get("server", 0)))

@@ -69,6 +69,8 @@ class Plan:
     collector: bool
     keep: bool
     as_json: bool
+    sample: float
+    fast_path: bool
 
 
 @click.command(epilog=_EXAMPLE)
@@ -83,9 +85,30 @@ class Plan:
 )
 @click.option("--collector", is_flag=True, help="Deliver OTLP through a real Collector, built once if there is none.")
 @click.option("--keep", is_flag=True, help="Leave everything running afterwards, to look at, until Ctrl-C.")
+@click.option(
+    "--sample",
+    type=click.FloatRange(0, 1),
+    default=1.0,
+    show_default=True,
+    help="Share of requests whose spans are sampled; metrics count all of them.",
+)
+@click.option(
+    "--fast-path/--no-fast-path",
+    default=True,
+    show_default=True,
+    help="Aggregate in front of the OpenTelemetry SDK, or in it; the numbers are the same.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout; progress goes to stderr.")
 def demo(
-    *, duration: float | None, number: int | None, seed: int | None, collector: bool, keep: bool, as_json: bool
+    *,
+    duration: float | None,
+    number: int | None,
+    seed: int | None,
+    collector: bool,
+    keep: bool,
+    sample: float,
+    fast_path: bool,
+    as_json: bool,
 ) -> None:
     """Watch a real router, and check every number of it.
 
@@ -104,7 +127,8 @@ def demo(
         )
     if duration is None and number is None:
         duration = 20.0
-    plan = Plan(duration, number, secrets.randbelow(10_000) if seed is None else seed, collector, keep, as_json)
+    seed = secrets.randbelow(10_000) if seed is None else seed
+    plan = Plan(duration, number, seed, collector, keep, as_json, sample, fast_path)
     # All that the demo talks to is on this machine, whatever proxy the shell names.
     for name in ("NO_PROXY", "no_proxy"):
         os.environ[name] = ",".join(filter(None, (os.environ.get(name), "127.0.0.1")))
@@ -142,7 +166,7 @@ def _run(plan: Plan, stop: Interruption) -> int:
             environment = {"DEMO_FAULT_RATE": _FAULT_RATE}
             upstreams = {name: processes.serve(name, "upstream", name, environment=environment) for name in names}
         with progress.phase("starting the gateway (it imports LiteLLM)"):
-            gateway, metrics = _start_gateway(processes, upstreams, delivery)
+            gateway, metrics = _start_gateway(plan, processes, upstreams, delivery)
         console.print(f"gateway [bold]{gateway}[/], metrics [bold]{metrics}[/], seed {plan.seed}")
         try:
             observed = asyncio.run(stop.cancels(_observe(plan, console, gateway, metrics, upstreams, delivery)))
@@ -158,13 +182,12 @@ def _run(plan: Plan, stop: Interruption) -> int:
     return 0 if all(row.equal for row in observed.rows) else 1
 
 
-def _start_gateway(processes: Processes, upstreams: dict[str, str], delivery: Delivery) -> tuple[str, str]:
+def _start_gateway(plan: Plan, processes: Processes, upstreams: dict[str, str], delivery: Delivery) -> tuple[str, str]:
     """Start the gateway; return its base URL and that of its metrics."""
     for preferred in (9090, 0, 0):
         port = _free_port(preferred)
-        gateway = processes.serve(
-            "gateway", "gateway", environment=gateway_environment(upstreams, delivery, port), instrumented=True
-        )
+        environment = gateway_environment(upstreams, delivery, port, sample=plan.sample, fast_path=plan.fast_path)
+        gateway = processes.serve("gateway", "gateway", environment=environment, instrumented=True)
         # Between our look at the port and the gateway's, another demo may have taken it, and would be scraped here.
         if "no scrape endpoint" not in processes.said("gateway"):
             return gateway, f"http://127.0.0.1:{port}/metrics"
@@ -172,7 +195,7 @@ def _start_gateway(processes: Processes, upstreams: dict[str, str], delivery: De
     raise click.ClickException("the gateway found no free port for its metrics")
 
 
-def gateway_environment(upstreams: dict[str, str], delivery: Delivery, scrape_port: int) -> dict[str, str]:
+def gateway_environment(plan: Plan, upstreams: dict[str, str], delivery: Delivery, scrape_port: int) -> dict[str, str]:
     """Return the environment that the gateway is started with."""
     return {
         "DEMO_UPSTREAMS": json.dumps(upstreams),
@@ -185,7 +208,9 @@ def gateway_environment(upstreams: dict[str, str], delivery: Delivery, scrape_po
         "OTEL_LOGS_EXPORTER": "otlp",
         "OTEL_METRIC_EXPORT_INTERVAL": "1000",
         "OTEL_BSP_SCHEDULE_DELAY": "500",
-        "OTEL_TRACES_SAMPLER": "always_on",
+        "OTEL_TRACES_SAMPLER": "parentbased_traceidratio",
+        "OTEL_TRACES_SAMPLER_ARG": str(sample),
+        "OTEL_LLM_ROUTER_FAST_PATH": str(fast_path).lower(),
         "OTEL_PYTHON_DISTRO": "otel_llm_router",
         "OTEL_PYTHON_CONFIGURATOR": "otel_llm_router",
         "OTEL_LLM_ROUTER_SCRAPE_PORT": str(scrape_port),
@@ -235,7 +260,7 @@ async def _observe(
             samples = await scrape()
             delivered = await asyncio.to_thread(delivery.samples)
             spans = await asyncio.to_thread(delivery.spans)
-            rows = _reconcile.rows(clients.record, records, samples, delivered, spans)
+            rows = _reconcile.rows(clients.record, records, samples, delivered, spans, all_sampled=plan.sample == 1)
             if all(row.equal for row in rows):
                 break
             await asyncio.sleep(_POLL_SECONDS)
