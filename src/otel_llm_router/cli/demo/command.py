@@ -195,7 +195,14 @@ def _start_gateway(plan: Plan, processes: Processes, upstreams: dict[str, str], 
     raise click.ClickException("the gateway found no free port for its metrics")
 
 
-def gateway_environment(plan: Plan, upstreams: dict[str, str], delivery: Delivery, scrape_port: int) -> dict[str, str]:
+def gateway_environment(
+    upstreams: dict[str, str],
+    delivery: Delivery,
+    scrape_port: int,
+    *,
+    sample: float = 1.0,
+    fast_path: bool = True,
+) -> dict[str, str]:
     """Return the environment that the gateway is started with."""
     return {
         "DEMO_UPSTREAMS": json.dumps(upstreams),
