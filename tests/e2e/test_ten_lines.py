@@ -168,7 +168,9 @@ def test_a_port_in_use(application: Any, providers: Any, receiver: Any) -> None:
         taken.listen()
         port = str(taken.getsockname()[1])
         variables = {"UPSTREAM": f"{providers['alpha'].base}/v1", "OTEL_EXPORTER_OTLP_ENDPOINT": receiver[1]}
-        app = application("ten_lines", variables={**variables, "OTEL_LLM_ROUTER_SCRAPE_PORT": port})
+        app = application(
+            "ten_lines", variables={**variables, "OTEL_LLM_ROUTER_SCRAPE_PORT": port, "OTEL_BSP_SCHEDULE_DELAY": "100"}
+        )
         assert httpx.post(f"{app.base}/ask/a", params=question({}), timeout=60).status_code == 200
         assert app.said().count("no scrape endpoint") == 1
         assert f"127.0.0.1:{port}" in app.said()
