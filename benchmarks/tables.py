@@ -75,6 +75,7 @@ def unit_of(name: str) -> str:
         "idle CPU": "% of a core",
         "idle resident": "MiB",
         "idle threads": "threads",
+        "idle wakes": "a second",
         "import": "ms",
         "resident": "MiB",
         "start-up": "ms",

@@ -134,6 +134,7 @@ def _micro(micro: Mapping[str, list[float]]) -> Iterator[Verdict]:
     limits: Mapping[str, tuple[float, str]] = {
         "import, otel_llm_router.telemetry": (50, "ms"),
         "import, otel_llm_router.distro": (50, "ms"),
+        "import, entry points": (50, "ms"),
         "idle CPU, otel-llm-router": (0.1, "%"),
     }
     for name, (limit, unit) in limits.items():

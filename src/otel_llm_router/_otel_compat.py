@@ -9,13 +9,34 @@ labels of another scope and fails a whole scrape for one exponential histogram.
 # pyright: reportPrivateUsage=false
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
-from opentelemetry.exporter.prometheus import _mapping
 from opentelemetry.sdk import _configuration
 from opentelemetry.sdk.metrics.export import AggregationTemporality, MetricExporter, MetricReader, MetricsData
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.util import _decorator
+
+if TYPE_CHECKING:
+    from opentelemetry.exporter.prometheus._mapping import map_unit, sanitize_attribute, sanitize_full_name
+
+__all__ = [
+    "BaseConfigurator",
+    "context_manager",
+    "endpoint_of",
+    "exporter_names",
+    "id_generator_name",
+    "import_exporters",
+    "import_id_generator",
+    "import_sampler",
+    "join_collect",
+    "map_unit",
+    "metric_preferences",
+    "sampler_name",
+    "sanitize_attribute",
+    "sanitize_full_name",
+    "span_processor",
+    "temporalities",
+]
 
 BaseConfigurator = _configuration._BaseConfigurator
 exporter_names = _configuration._get_exporter_names
@@ -28,9 +49,20 @@ sampler_name = _configuration._get_sampler
 context_manager = _decorator._agnosticcontextmanager
 """Makes what is also a decorator, of async functions too: what a tracer's interface promises."""
 
-map_unit = _mapping.map_unit
-sanitize_attribute = _mapping.sanitize_attribute
-sanitize_full_name = _mapping.sanitize_full_name
+_RULES_FOR_NAMES: Final = frozenset({"map_unit", "sanitize_attribute", "sanitize_full_name"})
+
+
+def __getattr__(name: str) -> Any:
+    """Return one of the Prometheus exporter's rules for names; only a scrape needs them and what comes with them.
+
+    Raises:
+        AttributeError: there is nothing of that name.
+    """
+    if name in _RULES_FOR_NAMES:
+        from opentelemetry.exporter.prometheus import _mapping  # noqa: PLC0415
+
+        return getattr(_mapping, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def metric_preferences(exporter: MetricExporter) -> Mapping[str, Any]:

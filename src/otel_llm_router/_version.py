@@ -1,11 +1,12 @@
-"""The one place that states the version of the installed distribution."""
+"""The one place that states the version; the build reads it from here.
 
-from importlib import metadata
+Asking the installed distribution's metadata instead would cost every start the import of
+`importlib.metadata` and a search of the path.
+"""
 
-DISTRIBUTION = "otel-llm-router"
+from typing import Final
+
+DISTRIBUTION: Final = "otel-llm-router"
 """Name of the distribution, also the instrumentation scope's and the distro's name in telemetry."""
 
-try:
-    __version__ = metadata.version(DISTRIBUTION)
-except metadata.PackageNotFoundError:  # a source tree on the path, not installed
-    __version__ = "0.0.0"
+__version__ = "0.1.0"

@@ -15,7 +15,7 @@ import httpx
 import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 
-from otel_llm_router.export import _http
+from otel_llm_router.export import _http, _runner
 from otel_llm_router.export import server as module
 from otel_llm_router.export.scrape import ScrapeReader
 from otel_llm_router.export.server import Endpoints, ScrapeServer
@@ -170,7 +170,7 @@ def test_stopping_frees_the_port(served: Any) -> None:
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError):
-            _http.listen(host, port).close()
+            _runner.listen(host, port).close()
             return
     pytest.fail("the port is still taken")
 

@@ -27,11 +27,10 @@ MIB = 2**20
 @pytest.fixture
 def observed(captured: testing.Captured) -> Generator[testing.Captured]:
     """The metrics of this process; the garbage collector strikes only when it is told to."""
-    callbacks = list(gc.callbacks)
     gc.disable()
     process.observe(instrumenting.recorder())
     yield captured
-    gc.callbacks[:] = callbacks
+    process.leave()
     gc.enable()
 
 
@@ -144,7 +143,58 @@ with testing.capture() as captured:
     assert child[2] <= child[3] < parent[2], "the child has the parent's seconds"
 
 
+def test_one_recorder_reports_the_process(observed: testing.Captured) -> None:
+    """Whoever observes last: the process is one, and two reports of it would be added up."""
+    assert {"llm_router.process.cpu", "llm_router.process.threads"} < observed.metric_names()
+    gc.collect(0)
+    with testing.capture() as second:
+        process.observe(instrumenting.recorder())
+        gc.collect(1)
+        assert second.metric_names() == DECLARED
+        assert second.count(PAUSE) == second.count(PAUSE, generation="1") == 1
+    assert observed.metric_names() & DECLARED == {PAUSE}
+    assert observed.count(PAUSE) == observed.count(PAUSE, generation="0") == 1
+
+
+def test_nothing_is_left_in_the_collector(captured: testing.Captured) -> None:
+    before = list(gc.callbacks)
+    process.observe(instrumenting.recorder())
+    process.observe(instrumenting.recorder())
+    assert len(gc.callbacks) == len(before) + 1
+    process.leave()
+    process.leave()
+    assert gc.callbacks == before
+    assert captured.metric_names() & DECLARED <= {PAUSE}
+
+
 class TestPauses:
+    def test_observing_twice_counts_once(self, observed: testing.Captured) -> None:
+        gc.collect(2)
+        process.observe(instrumenting.recorder())
+        gc.collect(2)
+        assert observed.count(PAUSE) == 2
+
+    def test_a_forked_child_has_none_of_its_parents(self) -> None:
+        code = """
+import gc, os, sys
+from otel_llm_router import testing
+from otel_llm_router.telemetry import instrumenting, process
+
+gc.disable()
+with testing.capture(fast_path=True) as captured:
+    process.observe(instrumenting.recorder())
+    for _ in range(3):
+        gc.collect()
+    if os.fork() == 0:
+        gc.collect()
+        print(captured.count("llm_router.process.gc.pause"), flush=True)
+        os._exit(0)
+    os.wait()
+    print(captured.count("llm_router.process.gc.pause"), flush=True)
+"""
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert done.stdout.split() == ["1", "3"]
+
     def test_each_collection_counts_under_its_generation(self, observed: testing.Captured) -> None:
         for generation in (0, 1, 2, 0):
             gc.collect(generation)

@@ -7,15 +7,16 @@ error in a telemetry option must not keep a router from starting.
 
 from __future__ import annotations
 
-import difflib
 import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from otel_llm_router.signals import Option, options
-from otel_llm_router.telemetry import GenAIMetrics
+
+if TYPE_CHECKING:  # all of `telemetry` comes with it, which a process that is switched off does not need
+    from otel_llm_router.telemetry import GenAIMetrics
 
 DOCUMENTATION: Final = "docs/configuration.md"
 
@@ -100,6 +101,8 @@ def _unknown(environ: Mapping[str, str]) -> list[str]:
     problems: list[str] = []
     for variable in sorted(environ):
         if variable.startswith(options.PREFIX) and variable not in known:
+            import difflib  # noqa: PLC0415  # for a typing error only
+
             close = difflib.get_close_matches(variable, known, n=1)
             hint = f"; did you mean {close[0]}?" if close else ""
             problems.append(f"{variable} is no option of this version and is ignored{hint} (see {DOCUMENTATION})")

@@ -8,15 +8,12 @@ number: the one that has been idle for longest makes room for a new one.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import functools
 import socket
-import threading
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Final
 
 import h11
+
+from otel_llm_router.export._messages import Handler, Request, Response
 
 MAX_CONNECTIONS: Final = 256
 HEADER_SECONDS: Final = 10.0
@@ -26,28 +23,6 @@ WRITE_SECONDS: Final = 10.0
 MAX_HEADER_BYTES: Final = 16 * 1024
 CHUNK: Final = 64 * 1024
 """An answer is written in pieces of this size, so that slow readers do not each hold a copy of it."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """One request; there are no bodies here."""
-
-    method: str
-    path: str
-    headers: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Response:
-    """One answer."""
-
-    status: int
-    body: bytes
-    content_type: str
-    headers: Mapping[str, str] = field(default_factory=dict[str, str])
-
-
-Handler = Callable[[Request], Awaitable[Response]]
 
 
 class HttpServer:
@@ -153,58 +128,10 @@ def _refusal(error: h11.RemoteProtocolError) -> Response:
     return Response(status, b"this is not a request that is understood here\n", "text/plain; charset=utf-8")
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens on ``host`` and ``port``.
-
-    Raises:
-        OSError: the address is taken, or not ours to take.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((host, port))
-        listening.listen(MAX_CONNECTIONS)
-    except OSError:
-        listening.close()
-        raise
-    return listening
-
-
-class Runner:
-    """An `HttpServer` with an event loop of its own, to be run in a thread and stopped from any other.
-
-    Args:
-        handler: Answers each request.
-        listening: Where to serve; closed at the end.
-    """
-
-    def __init__(self, handler: Handler, listening: socket.socket) -> None:
-        self._handler = handler
-        self._listening = listening
-        self._lock = threading.Lock()
-        self._stop: Callable[[], object] | None = None
-        self._stopped = False
-
-    def run(self) -> None:
-        """Serve until `stop` is called, which may already have been."""
-        try:
-            asyncio.run(self._main())
-        finally:
-            self._listening.close()
-
-    def stop(self) -> None:
-        """Let `run` come to its end."""
-        with self._lock:
-            self._stopped = True
-            if self._stop is not None:
-                with contextlib.suppress(RuntimeError):  # the loop has ended
-                    self._stop()
-
-    async def _main(self) -> None:
-        stop, loop = asyncio.Event(), asyncio.get_running_loop()
-        with self._lock:
-            self._stop = functools.partial(loop.call_soon_threadsafe, stop.set)
-            if self._stopped:
-                return
-        await HttpServer(self._handler).serve(self._listening, stop)
+async def close_all() -> None:
+    """End every task of the running loop but this one, and let the loop close what they leave behind."""
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
+    await asyncio.sleep(0)  # a connection that is cut off is closed in the loop's next round

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from opentelemetry.sdk.metrics import (
     Counter,
@@ -19,10 +19,11 @@ from opentelemetry.sdk.metrics import (
     UpDownCounter,
 )
 from opentelemetry.sdk.metrics.export import AggregationTemporality, MetricReader, MetricsData
-from prometheus_client.core import Metric as Family
-from prometheus_client.exposition import choose_encoder
 
-from otel_llm_router.export._families import Families
+from otel_llm_router.export._late import importing
+
+if TYPE_CHECKING:
+    from prometheus_client.core import Metric as Family
 
 _INSTRUMENTS: tuple[type, ...] = (
     Counter,
@@ -70,6 +71,10 @@ class ScrapeReader(MetricReader):
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """Collect, and return (body, content type) in the format that ``accept`` prefers."""
         began = time.perf_counter()
+        with importing():  # a process that is never scraped does without
+            from prometheus_client.exposition import choose_encoder  # noqa: PLC0415
+
+            from otel_llm_router.export._families import Families  # noqa: PLC0415
         families = Families(self._own_scope)
         with self._lock:
             self.collect()

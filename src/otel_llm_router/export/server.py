@@ -6,15 +6,14 @@ one warning and costs nothing else.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import threading
 from concurrent.futures import Future
 from typing import Any, Final
 
-from otel_llm_router.export import _http
-from otel_llm_router.export._http import Request, Response
+from otel_llm_router.export import _runner
+from otel_llm_router.export._messages import Request, Response
 from otel_llm_router.export.scrape import ScrapeReader
 from otel_llm_router.health import Checker
 
@@ -47,6 +46,8 @@ class Endpoints:
 
     async def __call__(self, request: Request) -> Response:
         """Answer one request; checks and collection run beside the server's own loop."""
+        import asyncio  # noqa: PLC0415  # there is a loop by now; a server that nobody asks has none
+
         if not self._slots.acquire(blocking=False):
             return Response(503, b"too many requests are being answered\n", TEXT)
         answered: Future[Response] = Future()
@@ -115,13 +116,14 @@ class ScrapeServer:
         self._endpoints = endpoints
         self._host = host
         self._port = port
-        self._runner: _http.Runner | None = None
+        self._runner: _runner.Runner | None = None
         self._thread: threading.Thread | None = None
 
     def start(self) -> str | None:
         """Begin to serve; return the URL, or None (said once in the log) when the port is not to be had."""
         try:
-            listening = _http.listen(self._host, self._port)
+            listening = _runner.listen(self._host, self._port)
+            self._runner = _runner.Runner(self._endpoints, listening)
         except OSError as error:
             _logger.warning(
                 "otel-llm-router: no scrape endpoint: %s:%s cannot be listened on (%s). The application, OTLP and "
@@ -133,7 +135,6 @@ class ScrapeServer:
             )
             return None
         host, port = listening.getsockname()[:2]
-        self._runner = _http.Runner(self._endpoints, listening)
         self._thread = threading.Thread(
             target=self._serve, args=(self._runner,), name="otel-llm-router-scrape", daemon=True
         )
@@ -141,7 +142,7 @@ class ScrapeServer:
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     @staticmethod
-    def _serve(runner: _http.Runner) -> None:
+    def _serve(runner: _runner.Runner) -> None:
         try:
             runner.run()
         except Exception as error:  # a thread of ours: nobody else would hear of it

@@ -10,6 +10,7 @@ whatever a generator does that the collector closes: every record goes through h
 from __future__ import annotations
 
 import gc
+import os
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -29,6 +30,8 @@ def _watch(phase: str, _info: Mapping[str, Any]) -> None:
 
 
 gc.callbacks.append(_watch)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pending.clear)  # the parent does its own
 
 
 def collecting() -> bool:

@@ -6,7 +6,10 @@ the collector's own call-backs and recorded then too.
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import os
+import threading
 import time
 import tracemalloc
 from collections import deque
@@ -24,31 +27,6 @@ MAX_PAUSES: Final = 10_000
 """Pauses kept until the next collection; the oldest are lost beyond it."""
 
 
-def observe(recorder: Recorder) -> None:
-    """Report the process on ``recorder`` from now on."""
-    readings: Mapping[Instrument, Callable[[psutil.Process], float]] = {
-        resources.PROCESS_CPU: lambda own: sum(own.cpu_times()[:2]),
-        resources.PROCESS_RESIDENT_MEMORY: lambda own: own.memory_info().rss,
-        resources.PROCESS_HEAP: heap_bytes,
-        resources.PROCESS_OPEN_FDS: lambda own: own.num_fds() if hasattr(own, "num_fds") else own.num_handles(),
-        resources.PROCESS_THREADS: lambda own: own.num_threads(),
-        resources.PROCESS_START_TIME: lambda own: own.create_time(),
-    }
-    for instrument, reading in readings.items():
-        recorder.observe(instrument, "process", _source(reading))
-    _Pauses(recorder).watch()
-
-
-def _source(reading: Callable[[psutil.Process], float]) -> Source:
-    def source() -> list[tuple[float, tuple[()]]]:
-        # What finalisers left behind is done here too: a collection is a safe moment.
-        _deferred.drain()
-        # Asked for at each collection: after a fork it is another process.
-        return [(float(reading(psutil.Process())), ())]
-
-    return source
-
-
 def heap_bytes(process: psutil.Process) -> float:
     """Return the size of the heap in bytes.
 
@@ -62,16 +40,62 @@ def heap_bytes(process: psutil.Process) -> float:
     return float(memory.rss - shared) if shared is not None else float(process.memory_full_info().uss)
 
 
+_READINGS: Final[Mapping[Instrument, Callable[[psutil.Process], float]]] = {
+    resources.PROCESS_CPU: lambda own: sum(own.cpu_times()[:2]),
+    resources.PROCESS_RESIDENT_MEMORY: lambda own: own.memory_info().rss,
+    resources.PROCESS_HEAP: heap_bytes,
+    resources.PROCESS_OPEN_FDS: lambda own: own.num_fds() if hasattr(own, "num_fds") else own.num_handles(),
+    resources.PROCESS_THREADS: lambda own: own.num_threads(),
+    resources.PROCESS_START_TIME: lambda own: own.create_time(),
+}
+
+
+def observe(recorder: Recorder) -> None:
+    """Report the process on ``recorder`` from now on, and on no other: it is one process, whoever observes it."""
+    with _lock:
+        _pauses.report_on(recorder)
+        for instrument, reading in _READINGS.items():
+            recorder.observe(instrument, "process", _source(reading))
+
+
+def leave() -> None:
+    """Report the process no longer; nothing stays behind in the garbage collector."""
+    with _lock:
+        _pauses.report_on(None)
+
+
+def _source(reading: Callable[[psutil.Process], float]) -> Source:
+    # Asked for at each collection: after a fork it is another process.
+    return lambda: [(float(reading(psutil.Process())), ())]
+
+
 class _Pauses:
     """Notes garbage-collector pauses; recording inside the collector could deadlock in the SDK."""
 
-    def __init__(self, recorder: Recorder) -> None:
-        self._recorder = recorder
+    def __init__(self) -> None:
+        self._recorder: Recorder | None = None
         self._began = 0
         self._noted: deque[tuple[int, int]] = deque(maxlen=MAX_PAUSES)
 
-    def watch(self) -> None:
-        gc.callbacks.append(self._note)
+    def report_on(self, recorder: Recorder | None) -> None:
+        """Report on ``recorder`` in place of the one before, which is told nothing more of the process."""
+        before = self._recorder
+        if before is recorder:
+            return
+        if before is not None:
+            with contextlib.suppress(ValueError):  # somebody may have cleared them
+                gc.callbacks.remove(self._note)
+            self._record()
+            for instrument in _READINGS:
+                before.forget(instrument, "process")
+        self._recorder = recorder
+        if recorder is not None:
+            gc.callbacks.append(self._note)
+
+    def forget(self) -> None:
+        """Forget what was noted and not yet recorded."""
+        self._noted.clear()
+        self._began = 0
 
     def _note(self, phase: str, info: Mapping[str, Any]) -> None:
         if phase == "start":
@@ -82,6 +106,21 @@ class _Pauses:
             self._noted.append((info.get("generation", 0), time.perf_counter_ns() - self._began))
 
     def _record(self) -> None:
-        while self._noted:
+        recorder = self._recorder
+        while self._noted and recorder is not None:
             generation, pause = self._noted.popleft()
-            self._recorder.record(resources.PROCESS_GC_PAUSE, max(0, pause) / 1e9, str(generation))
+            recorder.record(resources.PROCESS_GC_PAUSE, max(0, pause) / 1e9, str(generation))
+
+
+_lock = threading.Lock()
+_pauses = _Pauses()
+
+
+def _in_child() -> None:
+    global _lock  # noqa: PLW0603  # a thread that is not here may have held it
+    _lock = threading.Lock()
+    _pauses.forget()  # the parent records its own
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_child)

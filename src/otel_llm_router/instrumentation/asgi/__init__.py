@@ -14,7 +14,6 @@ import wrapt
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 from opentelemetry.instrumentation.utils import unwrap
 
-from otel_llm_router.instrumentation.asgi._hooks import call
 from otel_llm_router.telemetry.instrumenting import guard
 
 
@@ -35,6 +34,8 @@ class AsgiInstrumentor(BaseInstrumentor):
     def _put_hook(self, module: Any) -> None:
         with guard("asgi.instrument"):
             if self._active and self._patched is None:
+                from otel_llm_router.instrumentation.asgi._hooks import call  # noqa: PLC0415  # for ASGI applications
+
                 self._patched = module.OpenTelemetryMiddleware
                 wrapt.wrap_function_wrapper(self._patched, "__call__", call)
 

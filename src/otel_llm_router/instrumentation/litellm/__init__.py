@@ -1,23 +1,19 @@
 """LiteLLM's Router: requests, decisions, attempts, retries, fallbacks, cool-downs, cache, streams, cost.
 
 Room: `instrumentation`. Loaded by ``opentelemetry-instrument`` under the name ``llm_router_litellm``.
-LiteLLM itself is not imported: the hooks are put in place when the application imports it.
+LiteLLM itself is not imported: the hooks are imported and put in place when the application imports it.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Collection
-from importlib import metadata
 from typing import Any
 
 import wrapt
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 from opentelemetry.instrumentation.utils import unwrap
 
-from otel_llm_router.instrumentation.litellm import _streams, _targets
-from otel_llm_router.instrumentation.litellm._hooks import Hooks
-from otel_llm_router.instrumentation.litellm._watch import Watch
 from otel_llm_router.telemetry.instrumenting import guard
 
 _logger = logging.getLogger("otel_llm_router")
@@ -44,6 +40,10 @@ class LiteLLMInstrumentor(BaseInstrumentor):
         with guard("litellm.instrument"):
             if not self._active or self._places:
                 return
+            from otel_llm_router.instrumentation.litellm import _targets  # noqa: PLC0415
+            from otel_llm_router.instrumentation.litellm._hooks import Hooks  # noqa: PLC0415
+            from otel_llm_router.instrumentation.litellm._watch import Watch  # noqa: PLC0415
+
             found, watch = _targets.probe(), Watch()
             hooks = Hooks(watch)
             for hook, (owner, name) in found.owners.items():
@@ -54,6 +54,10 @@ class LiteLLMInstrumentor(BaseInstrumentor):
 
     def _uninstrument(self, **kwargs: Any) -> None:  # noqa: ARG002
         self._active = False
+        if not self._places:
+            return
+        from otel_llm_router.instrumentation.litellm import _streams  # noqa: PLC0415
+
         for owner, name in self._places:
             unwrap(owner, name)
         self._places = []
@@ -61,6 +65,8 @@ class LiteLLMInstrumentor(BaseInstrumentor):
 
 
 def _version() -> str:
+    from importlib import metadata  # noqa: PLC0415
+
     try:
         return metadata.version("litellm")
     except metadata.PackageNotFoundError:
