@@ -8,13 +8,15 @@ labels of another scope and fails a whole scrape for one exponential histogram.
 
 # pyright: reportPrivateUsage=false
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
+from types import FunctionType, MethodType
+from typing import Any, Literal
 
 from opentelemetry.exporter.prometheus import _mapping
 from opentelemetry.sdk import _configuration
 from opentelemetry.sdk.metrics.export import AggregationTemporality, MetricExporter, MetricReader, MetricsData
-from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace import Event, ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.util import _decorator
 
 BaseConfigurator = _configuration._BaseConfigurator
@@ -31,6 +33,46 @@ context_manager = _decorator._agnosticcontextmanager
 map_unit = _mapping.map_unit
 sanitize_attribute = _mapping.sanitize_attribute
 sanitize_full_name = _mapping.sanitize_full_name
+
+span_content: Callable[[ReadableSpan], tuple[Any, ...]] = attrgetter(
+    "_context", "_parent", "_name", "_kind", "_status", "_start_time", "_end_time", "_attributes", "_events", "_links"
+)
+"""What a `ReadableSpan` holds, and not a subclass: each of its properties costs a call and some of them a copy."""
+
+event_content: Callable[[Event], tuple[Any, ...]] = attrgetter("_name", "_timestamp", "_attributes")
+"""What an `Event` holds, and not a subclass."""
+
+
+def span_encoding_of(exporter: Any) -> Literal["export", "_translate_data"] | None:
+    """Return the method of a standard OTLP span exporter that encodes: over HTTP ``export``, over gRPC the other one.
+
+    None when it is another exporter, one that someone has changed, or of an OpenTelemetry that does it differently.
+    """
+    names: tuple[Literal["export"], Literal["_translate_data"]] = ("export", "_translate_data")
+    made_by: type[Any] = type(exporter)
+    for name in names:
+        function = getattr(made_by, name, None)
+        if isinstance(function, FunctionType) and "encode_spans" in function.__code__.co_names:
+            stock = function.__globals__.get("encode_spans")
+            serialized = name != "export" or "SerializePartialToString" in function.__code__.co_names
+            if serialized and str(getattr(stock, "__module__", "")).startswith("opentelemetry.exporter.otlp."):
+                return name
+    return None
+
+
+def use_span_encoding(exporter: Any, method: str, encode: Callable[[Sequence[ReadableSpan]], Any]) -> None:
+    """Let one exporter's method call ``encode`` where it calls ``encode_spans``; other exporters are not touched."""
+    made_by: type[Any] = type(exporter)
+    function: FunctionType = getattr(made_by, method)
+    copy = FunctionType(
+        function.__code__,
+        {**function.__globals__, "encode_spans": encode},
+        function.__name__,
+        function.__defaults__,
+        function.__closure__,
+    )
+    copy.__kwdefaults__ = function.__kwdefaults__
+    setattr(exporter, method, MethodType(copy, exporter))
 
 
 def metric_preferences(exporter: MetricExporter) -> Mapping[str, Any]:
