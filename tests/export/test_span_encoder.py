@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 import logging
 import math
+import tracemalloc
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -20,12 +21,25 @@ from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import Event, ReadableSpan
+from opentelemetry.sdk.trace import Event, ReadableSpan, SpanLimits, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.util import BoundedList
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags, TraceState
+from opentelemetry.trace import (
+    Link,
+    NonRecordingSpan,
+    SpanContext,
+    SpanKind,
+    Status,
+    StatusCode,
+    TraceFlags,
+    TraceState,
+    set_span_in_context,
+)
 
-from otel_llm_router.export._span_encoder import SpanEncoder
+from otel_llm_router import telemetry, testing
+from otel_llm_router.export._span_encoder import SpanEncoder, StockEncoderError
 
 
 class Number(enum.IntEnum):
@@ -102,6 +116,7 @@ STATUSES = st.one_of(
     st.sampled_from([Status(), Status(StatusCode.OK), Status(StatusCode.ERROR), None]),
     TEXTS.map(lambda text: Status(StatusCode.ERROR, text)),
 )
+RESOURCE = Resource({"service.name": "a"})
 RESOURCES = st.sampled_from(
     [
         Resource({"service.name": "a", "list": ("a", "b")}),
@@ -115,6 +130,7 @@ SCOPES = st.sampled_from(
         InstrumentationScope("a", "1"),
         InstrumentationScope("a", "1"),
         InstrumentationScope("a", "1", "https://example.com", {"k": 1}),
+        InstrumentationScope("a", "1", "https://example.com", {"k": True}),  # equal, and said in another way
         InstrumentationScope("a", "1", "https://example.com", {"k": 2}),
         InstrumentationScope(""),
         None,
@@ -165,9 +181,98 @@ ENCODER = SpanEncoder()
 """One for all examples: what it keeps of one batch must be right in the next."""
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+def assert_same(spans: Sequence[ReadableSpan], *encoders: SpanEncoder) -> None:
+    stock = canonical(encode_spans(spans))
+    for encoder in encoders:
+        assert canonical(ExportTraceServiceRequest.FromString(encoder.encode(spans))) == stock
+
+
+def with_attributes(*attributes: Mapping[str, Any]) -> list[ReadableSpan]:
+    context = SpanContext(1, 2, is_remote=False)
+    return [ReadableSpan("s", context, None, RESOURCE, one, start_time=1, end_time=2) for one in attributes]
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(SPANS, max_size=6))
 def test_the_message_is_the_stock_encoders(spans: list[ReadableSpan]) -> None:
-    stock = encode_spans(spans)
-    for encoder in (SpanEncoder(), ENCODER, ENCODER):
-        assert canonical(ExportTraceServiceRequest.FromString(encoder.encode(spans))) == canonical(stock)
+    encoder = SpanEncoder()
+    assert_same(spans, ENCODER, encoder, encoder)
+
+
+def test_values_that_equal_each_other_are_told_apart() -> None:
+    values = [1, True, 1.0, Number.ONE, 0, False, 0.0, -0.0, "1", b"1", Text("1"), ("1",), (1,), (True,), [1], (1.0,)]
+    for one in values:
+        for other in values:
+            assert_same(with_attributes({"k": one}, {"k": other}), SpanEncoder())
+
+
+def test_what_the_sdk_makes_of_spans_is_ordinary() -> None:
+    exporter, provider = InMemorySpanExporter(), limited_provider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    tracer = provider.get_tracer("scope", "1", "https://example.com", {"of": "scope"})
+    remote = SpanContext(5, 6, is_remote=True, trace_flags=TraceFlags(1), trace_state=TraceState([("v", "s")]))
+    above = set_span_in_context(NonRecordingSpan(remote))
+    many = {"text": "a", "true": True, "int": -5, "float": 0.5, "list": ["a", "b"], "more": 1, "most": 2}
+    links = [Link(remote, many), Link(remote), Link(remote)]
+    with tracer.start_as_current_span("outer", above, SpanKind.SERVER, many, links) as outer:
+        for name in ("first", "second", "third"):
+            outer.add_event(name, many)
+        with pytest.raises(ValueError, match="bad"), tracer.start_as_current_span("inner", attributes=many):
+            raise ValueError("bad")
+    inner, outer = spans = exporter.get_finished_spans()
+    assert (outer.dropped_attributes, outer.dropped_events, outer.dropped_links) == (2, 1, 1)
+    assert inner.status.description == "ValueError: bad"
+    encoder = SpanEncoder()
+    assert_same(spans, encoder, encoder)
+    assert encoder.left == 0
+
+
+def limited_provider() -> TracerProvider:
+    limits = SpanLimits(max_span_attributes=5, max_events=2, max_links=2, max_event_attributes=5, max_link_attributes=5)
+    return TracerProvider(span_limits=limits, shutdown_on_exit=False)
+
+
+def test_our_own_spans_are_ordinary() -> None:
+    with testing.capture(fast_path=True) as found:
+        for number in range(3):
+            with telemetry.request("gpt", strategy="simple-shuffle") as request:
+                with request.decision(["a", "b"]) as decision:
+                    decision.select("a", reason="cheapest", score=0.5)
+                with request.attempt("openai", "gpt-4o-mini", deployment="d1") as attempt:
+                    attempt.cost(0.001 * number)
+        spans = found.spans()
+    assert len(spans) == 6
+    encoder = SpanEncoder()
+    assert_same(spans, encoder, encoder)
+    assert encoder.left == 0
+
+
+def test_what_is_out_of_the_ordinary_is_left_to_the_stock_encoder() -> None:
+    encoder = SpanEncoder()
+    assert_same(with_attributes({"k": "a"}, {"k": 2**63, "other": 1}, {"k": "b"}, {"k": {"nested": object()}}), encoder)
+    assert encoder.left == 2
+
+
+def test_a_span_that_the_stock_encoder_cannot_encode() -> None:
+    (span,) = with_attributes({})
+    broken = ReadableSpan("\ud800", span.context, resource=span.resource)
+    with pytest.raises(UnicodeEncodeError):
+        encode_spans([span, broken])
+    with pytest.raises(StockEncoderError):
+        SpanEncoder().encode([span, broken])
+
+
+def test_what_is_kept_is_bounded_whatever_comes() -> None:
+    encoder = SpanEncoder()
+
+    def flood(numbers: range) -> int:
+        for number in numbers:
+            unique = {"id": f"id {number}", f"key {number}": number, "cost": number / 7}
+            encoder.encode(with_attributes({"same": "a", **unique}))
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    before = flood(range(1500))
+    after = flood(range(1500, 6000))
+    tracemalloc.stop()
+    assert after - before < 200_000

@@ -60,7 +60,7 @@ class SpanEncoder:
             resource, scope = span.resource, span.instrumentation_scope
             known = found.get((id(resource), id(scope)))
             if known is None:
-                group = groups.setdefault(resource, {}).setdefault(scope or None, [])
+                group = groups.setdefault(resource, {}).setdefault(scope, [])
                 found[id(resource), id(scope)] = group, resource, scope
                 if not group:
                     headers[id(group)] = self._header(resource, scope)
