@@ -25,6 +25,9 @@ _MAX_HEADERS: Final = 256
 _MAX_PREFIX: Final = 4096
 """Bytes of the longest span whose length is kept encoded."""
 
+_AFRESH: Final = 256
+"""Batches after which what is kept is forgotten."""
+
 _Group = list[bytes]
 
 
@@ -41,6 +44,7 @@ class SpanEncoder:
 
     def __init__(self) -> None:
         self.left = 0
+        self._batches = 0
         self._messages = SpanMessages()
         self._headers: dict[tuple[int, int], tuple[bytes, bytes, Resource, InstrumentationScope | None]] = {}
         self._prefixes: dict[int, bytes] = {}
@@ -56,6 +60,9 @@ class SpanEncoder:
         headers: dict[int, tuple[bytes, bytes]] = {}
         found: dict[tuple[int, int], tuple[_Group, object, object]] = {}
         prefixes = self._prefixes
+        self._batches += 1
+        if self._batches % _AFRESH == 0:
+            self._messages.forget()
         for span in spans:
             resource, scope = span.resource, span.instrumentation_scope
             known = found.get((id(resource), id(scope)))

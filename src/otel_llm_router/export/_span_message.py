@@ -7,8 +7,8 @@ writes; a field of zero or nothing may be written or left out, which is the same
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, TypeGuard, cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, cast
 
 from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.sdk.trace import Event, ReadableSpan
@@ -71,13 +71,22 @@ class SpanMessages:
             pieces.append(field(b"\x1a", ",".join([f"{key}={value}" for key, value in state.items()]).encode()))
         if attributes is not None:
             pieces += _limited(attributes, self._attributes, b"\x50")
-        if events or _is_bounded(events):
-            pieces.append(_dropped(events, b"\x60"))
-            pieces += map(self._event, events)
-        if links or _is_bounded(links):
-            pieces.append(_dropped(links, b"\x70"))
-            pieces += map(self._link, links)
+        if events or events.__class__ is BoundedList:
+            pieces += _listed(events, self._event, b"\x60")
+        if links or links.__class__ is BoundedList:
+            pieces += _listed(links, self._link, b"\x70")
         return b"".join(pieces)
+
+    def forget(self) -> None:
+        """Forget what was kept: what was usual may not be any more."""
+        for kept in (
+            self._attributes,
+            self._event_attributes,
+            self._link_attributes,
+            self._heads,
+            self._event_names,
+        ):
+            kept.forget()
 
     def _event(self, event: Event) -> bytes:
         if type(event) is not Event:
@@ -124,14 +133,15 @@ def _limited(attributes: Mapping[str, Any], encoder: Attributes, tag: bytes) -> 
     return fields
 
 
-def _is_bounded(items: Sequence[Any]) -> TypeGuard[BoundedList[Any]]:
-    return type(items) is BoundedList
-
-
-def _dropped(items: Sequence[Any], tag: bytes) -> bytes:
-    """Return how many events or links were dropped."""
-    if _is_bounded(items):
-        return tag + varint(items.dropped) if items.dropped else b""
-    if isinstance(items, (tuple, list)):
-        return b""
-    raise Unusual
+def _listed(items: Sequence[Any], encode: Callable[[Any], bytes], tag: bytes) -> list[bytes]:
+    """Return events or links, and how many were dropped."""
+    kind = type(items)
+    if kind is not BoundedList:
+        if kind is not list and kind is not tuple:
+            raise Unusual
+        return [encode(item) for item in items]
+    fields = [encode(item) for item in items] if len(items) else []
+    dropped = cast("BoundedList[Any]", items).dropped
+    if dropped:
+        fields.append(tag + varint(dropped))
+    return fields

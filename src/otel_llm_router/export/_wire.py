@@ -20,14 +20,25 @@ _MAX_KEPT: Final = 2048
 _MAX_VALUES: Final = 256
 """Values of one key that are kept: beyond that it has a new one in every span."""
 
-_START_AFRESH: Final = 20_000
-"""Pieces not found, after which the kept ones are forgotten: what was usual may not be any more."""
+_MAX_NAMED: Final = 100
+"""Bytes of the longest key that is kept by itself: with a number its field's length is one byte."""
+
+_SMALL: Final = 1 << 6
+"""Integers from here on seldom come again."""
+
+_LARGE: Final = 1 << 63
 
 _ONE_BYTE_ENDS: Final = 1 << 7
 _TWO_BYTES_END: Final = 1 << 14
 _ONE_BYTE: Final = tuple(bytes((number,)) for number in range(_ONE_BYTE_ENDS))
 
 _double: Final = struct.Struct("<d").pack
+
+_NUMBER: Final = tuple(bytes((0x12, size + 1, 0x18)) for size in range(10))
+"""What precedes an integer of so many bytes, in a field of a key and a value."""
+
+_TEXT: Final = tuple(bytes((0x12, size + 2, 0x0A, size)) for size in range(_ONE_BYTE_ENDS - 2))
+"""What precedes a text of so many bytes there."""
 
 _TRUE: Final = b"\x10\x01"
 _FALSE: Final = b"\x10\x00"
@@ -92,12 +103,11 @@ def key_value(key: str, value: object) -> bytes:
 class Kept:
     """Pieces by what they are of, within bounds."""
 
-    __slots__ = ("_counts", "_missed", "_pieces", "get")
+    __slots__ = ("_counts", "_pieces", "get")
 
     def __init__(self) -> None:
         self._pieces: dict[Any, bytes] = {}
         self._counts: dict[object, int] = {}
-        self._missed = 0
         self.get = self._pieces.get
         """Looks for a piece, without the cost of a call of ours."""
 
@@ -109,16 +119,16 @@ class Kept:
             key: What has no more than its share of the room.
             piece: The piece.
         """
-        self._missed += 1
-        if self._missed > _START_AFRESH:
-            self._missed = 0
-            self._pieces.clear()
-            self._counts.clear()
         count = self._counts.get(key, 0)
         if count < _MAX_VALUES and len(piece) <= _MAX_PIECE and len(self._pieces) < _MAX_KEPT:
             self._counts[key] = count + 1
             self._pieces[what] = piece
         return piece
+
+    def forget(self) -> None:
+        """Start afresh: what was usual may not be any more."""
+        self._pieces.clear()
+        self._counts.clear()
 
 
 class Attributes(Kept):
@@ -128,11 +138,17 @@ class Attributes(Kept):
         tag: The field's.
     """
 
-    __slots__ = ("_tag",)
+    __slots__ = ("_keys", "_tag")
 
     def __init__(self, tag: bytes) -> None:
         super().__init__()
         self._tag = tag
+        self._keys: dict[str, bytes] = {}
+
+    def forget(self) -> None:
+        """Start afresh."""
+        super().forget()
+        self._keys.clear()
 
     def fields(self, attributes: Mapping[str, object]) -> list[bytes]:
         """Return the fields of attributes, in order.
@@ -150,14 +166,45 @@ class Attributes(Kept):
     def _encode(self, key: str, value: object) -> bytes:
         return field(self._tag, key_value(key, value))
 
-    def _new(self, key: str, value: object) -> bytes:
-        piece = self._encode(key, value)
-        return self.keep((key, value, type(value)), key, piece) if type(key) is str and _is_plain(value) else piece
+    def _new(self, key: str, value: Any) -> bytes:
+        """Return a field that is not kept: of a value that comes again, or of one that is always another."""
+        kind: type[object] = type(value)
+        named = self._keys.get(key) or self._named(key)
+        if named is None:
+            return self._encode(key, value)
+        if kind is float:
+            return self._tag + _ONE_BYTE[len(named) + 11] + named + b"\x12\x09\x21" + _double(value)
+        if kind is int and _SMALL <= value < _LARGE:
+            number = varint(value)
+            size = len(number)
+            return self._tag + _ONE_BYTE[len(named) + size + 3] + named + _NUMBER[size] + number
+        if kind is str:
+            content = value.encode()
+            size = len(content)
+            length = len(named) + size + 4
+            if length < _ONE_BYTE_ENDS:
+                piece = self._tag + _ONE_BYTE[length] + named + _TEXT[size] + content
+            else:
+                piece = self._encode(key, value)
+        else:
+            piece = self._encode(key, value)
+            if not _is_plain(kind, value):
+                return piece
+        if self._counts.get(key, 0) >= _MAX_VALUES:
+            return piece
+        return self.keep((key, value, kind), key, piece)
+
+    def _named(self, key: str) -> bytes | None:
+        """Return a key's own part of a field, if it is short."""
+        if type(key) is not str or len(named := field(b"\x0a", key.encode())) > _MAX_NAMED:
+            return None
+        if len(self._keys) < _MAX_KEPT:
+            self._keys[key] = named
+        return named
 
 
-def _is_plain(value: object) -> bool:
-    """Whether what equals a value and has its type is encoded alike."""
-    kind = type(value)
+def _is_plain(kind: type[object], value: object) -> bool:
+    """Whether what equals a value and is of its type is encoded alike."""
     if kind is tuple:
         return all(type(item) is str for item in cast("tuple[object, ...]", value))
-    return kind is str or kind is bool or kind is int or (kind is float and value != 0)  # 0.0 == -0.0
+    return kind is bool or kind is int
