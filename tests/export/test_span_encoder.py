@@ -10,7 +10,7 @@ import enum
 import logging
 import math
 import tracemalloc
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -168,8 +168,13 @@ SPANS = st.one_of(*[spans_of(ReadableSpan)] * 9, spans_of(Shown))
 
 
 @pytest.fixture(autouse=True)
-def quiet() -> None:
-    logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
+def quiet() -> Generator[None]:
+    """The stock encoder logs a traceback for each value that it cannot encode."""
+    logger = logging.getLogger("opentelemetry")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    yield
+    logger.setLevel(level)
 
 
 def canonical(request: Any) -> bytes:
@@ -204,6 +209,22 @@ def test_values_that_equal_each_other_are_told_apart() -> None:
     for one in values:
         for other in values:
             assert_same(with_attributes({"k": one}, {"k": other}), SpanEncoder())
+
+
+def test_lengths_of_every_size() -> None:
+    keys = ["k" * length for length in (1, *range(90, 132))]
+    values = [*("v" * length for length in (0, 1, 20, 21, 22, 23, 119, 120, 121, 122, 123, 126, 127, 128, 16_500)), 0.5]
+    values += [sign * (2**bits + step) for bits in range(0, 63, 7) for step in (-1, 0) for sign in (1, -1)]
+    for value in [*values, 63, 64, 2**63 - 1, -(2**63)]:
+        assert_same(with_attributes(dict.fromkeys(keys, value)), encoder := SpanEncoder())
+        assert encoder.left == 0
+
+
+def test_what_is_kept_is_right_after_it_was_forgotten() -> None:
+    encoder, spans = SpanEncoder(), with_attributes({"k": "a", "n": 1}, {"k": "b"})
+    contents = {encoder.encode(spans) for _ in range(600)}
+    assert_same(spans, encoder)
+    assert len(contents) == 1
 
 
 def test_what_the_sdk_makes_of_spans_is_ordinary() -> None:

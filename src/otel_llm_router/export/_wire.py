@@ -1,4 +1,4 @@
-"""Protobuf's wire format, as far as OTLP's common messages need it.
+"""Protobuf's wire format, as far as OTLP's attributes need it.
 
 Room: `export`. Texts, values and attributes go in; bytes go out. What comes again and again is kept
 as bytes, within bounds: keys and values of a service are few, and nearly all of its attributes are
@@ -27,6 +27,7 @@ _SMALL: Final = 1 << 6
 """Integers from here on seldom come again."""
 
 _LARGE: Final = 1 << 63
+"""The first integer that OTLP does not have."""
 
 _ONE_BYTE_ENDS: Final = 1 << 7
 _TWO_BYTES_END: Final = 1 << 14
@@ -167,8 +168,8 @@ class Attributes(Kept):
         return field(self._tag, key_value(key, value))
 
     def _new(self, key: str, value: Any) -> bytes:
-        """Return a field that is not kept: of a value that comes again, or of one that is always another."""
-        kind: type[object] = type(value)
+        """Return a field that was not found: its value is new, or of a kind that is not kept."""
+        kind: type[object] = type(value)  # pyright: ignore[reportUnknownVariableType]
         named = self._keys.get(key) or self._named(key)
         if named is None:
             return self._encode(key, value)
@@ -182,17 +183,14 @@ class Attributes(Kept):
             content = value.encode()
             size = len(content)
             length = len(named) + size + 4
-            if length < _ONE_BYTE_ENDS:
-                piece = self._tag + _ONE_BYTE[length] + named + _TEXT[size] + content
-            else:
-                piece = self._encode(key, value)
-        else:
-            piece = self._encode(key, value)
-            if not _is_plain(kind, value):
-                return piece
-        if self._counts.get(key, 0) >= _MAX_VALUES:
-            return piece
-        return self.keep((key, value, kind), key, piece)
+            if length >= _ONE_BYTE_ENDS:
+                return self._keep(key, value, self._encode(key, value))
+            return self._keep(key, value, self._tag + _ONE_BYTE[length] + named + _TEXT[size] + content)
+        piece = self._encode(key, value)
+        return self._keep(key, value, piece) if _is_plain(kind, value) else piece
+
+    def _keep(self, key: str, value: object, piece: bytes) -> bytes:
+        return self.keep((key, value, type(value)), key, piece) if self._counts.get(key, 0) < _MAX_VALUES else piece
 
     def _named(self, key: str) -> bytes | None:
         """Return a key's own part of a field, if it is short."""
@@ -204,7 +202,7 @@ class Attributes(Kept):
 
 
 def _is_plain(kind: type[object], value: object) -> bool:
-    """Whether what equals a value and is of its type is encoded alike."""
+    """Whether what equals a value and is of its type is encoded alike; texts are."""
     if kind is tuple:
         return all(type(item) is str for item in cast("tuple[object, ...]", value))
     return kind is bool or kind is int
