@@ -49,7 +49,7 @@ def span_encoding_of(exporter: Any) -> Literal["export", "_translate_data"] | No
     None when it is another exporter, one that someone has changed, or of an OpenTelemetry that does it differently.
     """
     names: tuple[Literal["export"], Literal["_translate_data"]] = ("export", "_translate_data")
-    made_by: type[Any] = type(exporter)
+    made_by: type[Any] = exporter.__class__
     for name in names:
         function = getattr(made_by, name, None)
         if isinstance(function, FunctionType) and "encode_spans" in function.__code__.co_names:
@@ -62,7 +62,7 @@ def span_encoding_of(exporter: Any) -> Literal["export", "_translate_data"] | No
 
 def use_span_encoding(exporter: Any, method: str, encode: Callable[[Sequence[ReadableSpan]], Any]) -> None:
     """Let one exporter's method call ``encode`` where it calls ``encode_spans``; other exporters are not touched."""
-    made_by: type[Any] = type(exporter)
+    made_by: type[Any] = exporter.__class__
     function: FunctionType = getattr(made_by, method)
     copy = FunctionType(
         function.__code__,
