@@ -8,12 +8,14 @@ labels of another scope and fails a whole scrape for one exponential histogram.
 
 # pyright: reportPrivateUsage=false
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
+from types import FunctionType, MethodType
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from opentelemetry.sdk import _configuration
 from opentelemetry.sdk.metrics.export import AggregationTemporality, MetricExporter, MetricReader, MetricsData
-from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace import Event, ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.util import _decorator
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ __all__ = [
     "BaseConfigurator",
     "context_manager",
     "endpoint_of",
+    "event_content",
     "exporter_names",
     "id_generator_name",
     "import_exporters",
@@ -34,8 +37,11 @@ __all__ = [
     "sampler_name",
     "sanitize_attribute",
     "sanitize_full_name",
+    "span_content",
+    "span_encoding_of",
     "span_processor",
     "temporalities",
+    "use_span_encoding",
 ]
 
 BaseConfigurator = _configuration._BaseConfigurator
@@ -63,6 +69,46 @@ def __getattr__(name: str) -> Any:
 
         return getattr(_mapping, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+span_content: Callable[[ReadableSpan], tuple[Any, ...]] = attrgetter(
+    "_context", "_parent", "_name", "_kind", "_status", "_start_time", "_end_time", "_attributes", "_events", "_links"
+)
+"""What a `ReadableSpan` holds, and not a subclass: each of its properties costs a call and some of them a copy."""
+
+event_content: Callable[[Event], tuple[Any, ...]] = attrgetter("_name", "_timestamp", "_attributes")
+"""What an `Event` holds, and not a subclass."""
+
+
+def span_encoding_of(exporter: Any) -> Literal["export", "_translate_data"] | None:
+    """Return the method of a standard OTLP span exporter that encodes: over HTTP ``export``, over gRPC the other one.
+
+    None when it is another exporter, one that someone has changed, or of an OpenTelemetry that does it differently.
+    """
+    names: tuple[Literal["export"], Literal["_translate_data"]] = ("export", "_translate_data")
+    made_by: type[Any] = exporter.__class__
+    for name in names:
+        function = getattr(made_by, name, None)
+        if isinstance(function, FunctionType) and "encode_spans" in function.__code__.co_names:
+            stock = function.__globals__.get("encode_spans")
+            serialized = name != "export" or "SerializePartialToString" in function.__code__.co_names
+            if serialized and str(getattr(stock, "__module__", "")).startswith("opentelemetry.exporter.otlp."):
+                return name
+    return None
+
+
+def use_span_encoding(exporter: Any, method: str, encode: Callable[[Sequence[ReadableSpan]], Any]) -> None:
+    """Let one exporter's method call ``encode`` where it calls ``encode_spans``; other exporters are not touched."""
+    made_by: type[Any] = exporter.__class__
+    function: FunctionType = getattr(made_by, method)
+    copy = FunctionType(
+        function.__code__,
+        {**function.__globals__, "encode_spans": encode},
+        function.__name__,
+        function.__defaults__,
+        function.__closure__,
+    )
+    copy.__kwdefaults__ = function.__kwdefaults__
+    setattr(exporter, method, MethodType(copy, exporter))
 
 
 def metric_preferences(exporter: MetricExporter) -> Mapping[str, Any]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcSpanExporter
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.metrics.export import AggregationTemporality
+from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import ParentBased
+from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode
 
 from otel_llm_router import _otel_compat as compat
 
@@ -52,3 +55,23 @@ def test_what_an_exporter_says_about_itself() -> None:
 def test_a_configurator_can_be_built_on() -> None:
     assert issubclass(compat.BaseConfigurator, object)
     assert hasattr(compat.BaseConfigurator, "configure")
+
+
+def test_what_a_span_and_an_event_hold() -> None:
+    context, parent = SpanContext(1, 2, is_remote=False), SpanContext(1, 3, is_remote=True)
+    event, link, status = Event("event", {"a": 1}, 5), Link(parent), Status(StatusCode.OK)
+    span = ReadableSpan("span", context, parent, None, {"a": 1}, [event], [link], SpanKind.CLIENT, None, status, 6, 7)
+    expected = (context, parent, "span", SpanKind.CLIENT, status, 6, 7, {"a": 1}, [event], [link])
+    assert compat.span_content(span) == expected
+    assert compat.event_content(event) == ("event", 5, {"a": 1})
+
+
+def test_where_an_exporter_encodes() -> None:
+    over_http, over_grpc = OTLPSpanExporter("http://127.0.0.1:1"), GrpcSpanExporter("http://127.0.0.1:1")
+    assert compat.span_encoding_of(over_http) == "export"
+    assert compat.span_encoding_of(over_grpc) == "_translate_data"
+    assert compat.span_encoding_of(OTLPMetricExporter("http://127.0.0.1:1")) is None
+    assert compat.span_encoding_of(object()) is None
+    compat.use_span_encoding(over_grpc, "_translate_data", len)
+    assert over_grpc._translate_data([]) == 0  # pyright: ignore[reportPrivateUsage]
+    over_grpc.shutdown()  # pyright: ignore[reportUnknownMemberType]

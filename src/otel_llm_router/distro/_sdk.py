@@ -30,9 +30,10 @@ from otel_llm_router.export.otlp import (
     ReportingLogExporter,
     ReportingMetricExporter,
     ReportingSpanExporter,
+    encode_faster,
 )
 from otel_llm_router.signals.instruments import requests
-from otel_llm_router.telemetry.instrumenting import SCOPE
+from otel_llm_router.telemetry.instrumenting import SCOPE, guard
 
 T = TypeVar("T")
 
@@ -96,6 +97,9 @@ def build(resource: Resource, readers: Iterable[MetricReader], reporter: Reporte
         shutdown_on_exit=False,
     )
     for exporter in _exporters("traces", problems):
+        if fast:
+            with guard("span encoder"):
+                encode_faster(exporter, partial(guard, "span encoder"))
         processor = _made(
             "batching of traces (OTEL_BSP_*)",
             problems,

@@ -82,8 +82,9 @@ FAST_PATH = Option(
     type="bool",
     default=True,
     description=(
-        "Aggregate our own metrics ahead of the SDK and put our spans together off the request path. Off, the SDK does "
-        "both, with the same numbers and several times the CPU; views and span limits then hold for our scope too."
+        "Aggregate our own metrics ahead of the SDK, put our spans together off the request path, and encode all spans for "
+        "OTLP with an encoder of our own. Off, the SDK does it all, with the same numbers and several times the CPU; "
+        "views and span limits then hold for our scope too."
     ),
 )
 STRICT = Option(
