@@ -70,6 +70,7 @@ def __getattr__(name: str) -> Any:
         return getattr(_mapping, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
+
 span_content: Callable[[ReadableSpan], tuple[Any, ...]] = attrgetter(
     "_context", "_parent", "_name", "_kind", "_status", "_start_time", "_end_time", "_attributes", "_events", "_links"
 )
