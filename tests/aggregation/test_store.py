@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from otel_llm_router.aggregation import Aggregation, Description, GaugePoint, HistogramPoint, Snapshot, SumPoint, merge
+from otel_llm_router.aggregation import Aggregation, Description, HistogramPoint, Snapshot, SumPoint
 from otel_llm_router.aggregation._store import MAX_SERIES, OVERFLOW
 
 HITS = Description(name="hits", shape="counter")
@@ -81,28 +81,6 @@ def test_a_second_declaration_that_differs_is_said_and_the_first_one_holds(caplo
     store.family(Description(name="hits", shape="histogram", bounds=(5.0,))).bind({}).add(1)
     assert value(store.snapshot(), HITS) == 2
     assert "hits" in caplog.text
-
-
-def test_snapshots_of_several_processes_are_one() -> None:
-    first, second = Aggregation(), Aggregation()
-    for store, number in ((first, 1), (second, 10)):
-        store.family(HITS).bind({"k": "both"}).add(number)
-        store.family(WAIT).bind({}).add(number)
-    second.family(HITS).bind({"k": "second"}).add(5)
-    merged = merge(first.snapshot(), second.snapshot())
-    assert value(merged, HITS, k="both") == 11
-    assert value(merged, HITS, k="second") == 5
-    point = merged[WAIT][()]
-    assert isinstance(point, HistogramPoint)
-    assert (point.count, point.buckets, point.minimum, point.maximum) == (2, (1, 0, 1), 1, 10)
-    assert merge() == {}
-    assert merge(first.snapshot()) == first.snapshot()
-
-
-def test_gauges_of_several_processes_add_up() -> None:
-    gauge = Description(name="size", shape="gauge")
-    merged = merge({gauge: {(): GaugePoint(2)}}, {gauge: {(): GaugePoint(3)}})
-    assert merged[gauge][()] == GaugePoint(5)
 
 
 def test_histograms_with_other_bounds_do_not_merge() -> None:

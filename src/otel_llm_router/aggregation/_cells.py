@@ -1,12 +1,14 @@
 """The numbers behind one series: what a record adds to, and how two of them become one.
 
-Room: `aggregation`. Values come in one by one; plain, immutable points go out. Callers hold the
-aggregation's lock; nothing here does.
+Room: `aggregation`. Values come in one by one; plain points go out, which nobody changes (frozen ones
+take twice as long to make, and a scrape makes thousands). Callers hold the aggregation's lock; nothing
+here does.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
@@ -27,7 +29,7 @@ class Exemplar(NamedTuple):
     """The span."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SumPoint:
     """A cumulative sum at one moment."""
 
@@ -43,7 +45,7 @@ class SumPoint:
         return SumPoint(self.value - (earlier.value if earlier else 0), start)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class HistogramPoint:
     """A cumulative histogram at one moment.
 
@@ -83,7 +85,7 @@ class HistogramPoint:
             minimum=min(self.minimum, other.minimum),
             maximum=max(self.maximum, other.maximum),
             start=min(self.start, other.start),
-            exemplars=_latest(self.bounds, self.exemplars + other.exemplars),
+            exemplars=latest(self.bounds, self.exemplars + other.exemplars),
         )
 
     def since(self, earlier: HistogramPoint | None, start: int) -> HistogramPoint:
@@ -103,7 +105,7 @@ class HistogramPoint:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class GaugePoint:
     """What an observed value is at one moment."""
 
@@ -117,7 +119,8 @@ class GaugePoint:
 Point = SumPoint | HistogramPoint | GaugePoint
 
 
-def _latest(bounds: tuple[float, ...], exemplars: tuple[Exemplar, ...]) -> tuple[Exemplar, ...]:
+def latest(bounds: tuple[float, ...], exemplars: Sequence[Exemplar]) -> tuple[Exemplar, ...]:
+    """Return the latest exemplar of each bucket, in the order of the buckets."""
     kept: dict[int, Exemplar] = {}
     for one in sorted(exemplars, key=lambda exemplar: exemplar.time):
         kept[bisect_left(bounds, one.value)] = one

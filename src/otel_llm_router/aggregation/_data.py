@@ -22,7 +22,8 @@ from opentelemetry.sdk.metrics.export import (
 )
 
 from otel_llm_router.aggregation._cells import Exemplar, GaugePoint, HistogramPoint, Point, SumPoint
-from otel_llm_router.aggregation._store import Description, Labels, Shape, Snapshot
+from otel_llm_router.aggregation._points import Labels
+from otel_llm_router.aggregation._store import Description, Shape, Snapshot
 
 CUMULATIVE: Final = AggregationTemporality.CUMULATIVE
 

@@ -6,7 +6,7 @@ Room: `aggregation`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from opentelemetry import metrics, trace
 from opentelemetry.sdk import metrics as sdk_metrics
@@ -26,7 +26,7 @@ from otel_llm_router import _otel_compat as _compat
 from otel_llm_router.aggregation._data import View
 from otel_llm_router.aggregation._meter import Meter
 from otel_llm_router.aggregation._pipeline import Pipeline
-from otel_llm_router.aggregation._store import Aggregation, Shape, measured_in
+from otel_llm_router.aggregation._store import Aggregation, Shape, Snapshot, measured_in
 from otel_llm_router.aggregation._tracer import Tracer
 
 _SHAPES: dict[Shape, type] = {
@@ -34,6 +34,15 @@ _SHAPES: dict[Shape, type] = {
     "up_down_counter": sdk_metrics.UpDownCounter,
     "histogram": sdk_metrics.Histogram,
 }
+
+
+@runtime_checkable
+class SnapshotTaker(Protocol):
+    """A metric reader that takes our scope as snapshots, beside what it collects of the others."""
+
+    def take_snapshots(self, snapshot: Callable[[], Snapshot], resource: Resource) -> None:
+        """Take what ``snapshot`` returns, whenever it is called, as ``resource``'s."""
+        ...
 
 
 class MeterProvider(sdk_metrics.MeterProvider):
@@ -80,6 +89,9 @@ class MeterProvider(sdk_metrics.MeterProvider):
         self._join(metric_reader)
 
     def _join(self, reader: MetricReader) -> None:
+        if isinstance(reader, SnapshotTaker):
+            reader.take_snapshots(self._snapshot, self._own_resource)
+            return
         temporalities: Mapping[type, AggregationTemporality] = _compat.temporalities(reader)
         view = View(
             {
@@ -91,7 +103,7 @@ class MeterProvider(sdk_metrics.MeterProvider):
         )
 
         def join(data: MetricsData | None) -> MetricsData | None:
-            own = view.metrics(self.aggregation.snapshot(self._pipeline.drain))
+            own = view.metrics(self._snapshot())
             if not own:
                 return data
             scope = ScopeMetrics(InstrumentationScope(self._own_scope, self._own_version), own, "")
@@ -103,6 +115,9 @@ class MeterProvider(sdk_metrics.MeterProvider):
             return MetricsData([joined, *rest])
 
         _compat.join_collect(reader, join)
+
+    def _snapshot(self) -> Snapshot:
+        return self.aggregation.snapshot(self._pipeline.drain)
 
 
 class PipelinedMeter(Meter):

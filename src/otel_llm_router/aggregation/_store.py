@@ -21,6 +21,7 @@ from opentelemetry import trace
 from opentelemetry.metrics import CallbackOptions, Observation
 
 from otel_llm_router.aggregation._cells import GaugePoint, Histogram, Point, Sum, SumPoint
+from otel_llm_router.aggregation._points import Labels, Numbers
 
 _logger = logging.getLogger("otel_llm_router")
 
@@ -28,9 +29,6 @@ MAX_SERIES: Final = 2000
 """Label sets of one instrument; the SDK's own limit, and its name for what is beyond."""
 
 OVERFLOW: Final = (("otel.metric.overflow", "true"),)
-
-Labels = tuple[tuple[str, str], ...]
-"""Labels of a series, in the order in which they were first given."""
 
 Shape = Literal["counter", "up_down_counter", "histogram", "gauge"]
 
@@ -53,21 +51,6 @@ class Description:
 
 Snapshot = Mapping[Description, Mapping[Labels, Point]]
 """Every instrument that has a point, and its points by labels."""
-
-
-def merge(*snapshots: Snapshot) -> Snapshot:
-    """Return several snapshots, of several processes, as one.
-
-    Counts add up from the earliest start; so do gauges, since what two processes hold is held twice. A
-    histogram whose bounds differ from the first one's is left out and said.
-    """
-    merged: dict[Description, dict[Labels, Point]] = {}
-    for snapshot in snapshots:
-        for description, points in snapshot.items():
-            into = merged.setdefault(description, {})
-            for labels, point in points.items():
-                into[labels] = into[labels] + point if labels in into else point  # type: ignore[operator]  # one shape each
-    return merged
 
 
 class Series:
@@ -153,10 +136,22 @@ class Family:
                 found[labels] = found[labels] + point if labels in found else point  # type: ignore[operator]  # one shape
         return found
 
-    def points(self) -> dict[Labels, Point]:
-        """Return what was recorded."""
+    def points(self) -> Mapping[Labels, Point]:
+        """Return what was recorded.
+
+        A thread that records waits for one series at the most: sums are read without the lock, since one
+        is one number, and histograms with the lock for each.
+        """
         with self._lock:
-            return {labels: series.cell.point() for labels, series in self._series.items()}
+            found, series = list(self._series), list(self._series.values())
+        if self.description.shape != "histogram":
+            cells: list[Any] = [one.cell for one in series]
+            return Numbers(found, [cell.value for cell in cells], lambda: [cell.start for cell in cells])
+        points: dict[Labels, Point] = {}
+        for labels, one in zip(found, series, strict=True):
+            with self._lock:
+                points[labels] = one.cell.point()
+        return points
 
     def clear(self) -> None:
         """Forget every series; handles that were given out before add to nothing that is seen."""

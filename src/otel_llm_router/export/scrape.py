@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from opentelemetry.sdk.metrics import (
     Counter,
@@ -23,7 +23,12 @@ from opentelemetry.sdk.metrics.export import AggregationTemporality, MetricReade
 from otel_llm_router.export._late import importing
 
 if TYPE_CHECKING:
+    from opentelemetry.sdk.resources import Resource
     from prometheus_client.core import Metric as Family
+
+    from otel_llm_router.aggregation import Snapshot
+    from otel_llm_router.export._families import Families
+    from otel_llm_router.export._own_text import OwnText
 
 _INSTRUMENTS: tuple[type, ...] = (
     Counter,
@@ -33,6 +38,12 @@ _INSTRUMENTS: tuple[type, ...] = (
     ObservableUpDownCounter,
     UpDownCounter,
 )
+
+_END: Final = b"# EOF\n"
+"""The last line of OpenMetrics."""
+
+_REWRITING: Final = ("escaping=dots", "escaping=values")
+"""Schemes by which `prometheus_client` changes names that need no escaping."""
 
 
 class ScrapeTimer(Protocol):
@@ -66,7 +77,13 @@ class ScrapeReader(MetricReader):
         self._own_scope = own_scope
         self._timer = timer
         self._data: MetricsData | None = None
+        self._own: tuple[Callable[[], Snapshot], Resource] | None = None
+        self._own_text: OwnText | None = None
         self._lock = threading.Lock()
+
+    def take_snapshots(self, snapshot: Callable[[], Snapshot], resource: Resource) -> None:
+        """Render our own scope from ``snapshot``; what is collected is the other scopes' then."""
+        self._own = snapshot, resource
 
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """Collect, and return (body, content type) in the format that ``accept`` prefers."""
@@ -75,20 +92,42 @@ class ScrapeReader(MetricReader):
             from prometheus_client.exposition import choose_encoder  # noqa: PLC0415
 
             from otel_llm_router.export._families import Families  # noqa: PLC0415
-        families = Families(self._own_scope)
-        with self._lock:
-            self.collect()
-            data, self._data = self._data, None
-        if data is not None:
-            families.add(data)
+            from otel_llm_router.export._own_text import OwnText  # noqa: PLC0415
         try:
             encoder, content_type = choose_encoder(accept)
         except Exception:  # noqa: BLE001  # an Accept header can be any text
             encoder, content_type = choose_encoder("")
+        families = Families(self._own_scope)
+        with self._lock:
+            self.collect()
+            data, self._data = self._data, None
+            if data is not None:
+                families.add(data)
+            if self._own_text is None:
+                self._own_text = OwnText()
+            own = self._add_own(families, self._own_text, content_type)
         body: bytes = encoder(_Snapshot(families.families()))  # pyright: ignore[reportArgumentType]
+        if own:
+            body = body.removesuffix(_END) + own + (_END if body.endswith(_END) else b"")
         if self._timer is not None:
             self._timer(time.perf_counter() - began)
         return body, content_type
+
+    def _add_own(self, families: Families, text: OwnText, content_type: str) -> bytes:
+        """Return the text of our own scope, but for what must go through ``families``."""
+        if self._own is None:
+            return b""
+        read, resource = self._own
+        snapshot = read()
+        if not snapshot:
+            return b""
+        families.target_info(resource)
+        if any(scheme in content_type for scheme in _REWRITING):
+            families.add_own(snapshot)
+            return b""
+        own, shared = text.apart(snapshot, families.names())
+        families.add_own(shared)
+        return text.text(own, open_metrics=content_type.startswith("application/openmetrics-text"))
 
     def _receive_metrics(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any) -> None:  # noqa: ARG002
         self._data = metrics_data
