@@ -14,10 +14,11 @@ from otel_llm_router.aggregation._cells import Exemplar, GaugePoint, HistogramPo
 from otel_llm_router.aggregation._meter import Meter
 from otel_llm_router.aggregation._pipeline import Pipeline
 from otel_llm_router.aggregation._providers import MeterProvider, TracerProvider
-from otel_llm_router.aggregation._store import Aggregation, Description, Labels, Snapshot, merge
+from otel_llm_router.aggregation._store import IDLE, Aggregation, Description, Labels, Snapshot, merge
 from otel_llm_router.aggregation._tracer import Tracer
 
 __all__ = [
+    "IDLE",
     "Aggregation",
     "Description",
     "Exemplar",

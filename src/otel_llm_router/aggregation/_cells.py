@@ -138,6 +138,10 @@ class Sum:
         total = self.value + value
         self.value = total if -MAX_SUM < total < MAX_SUM else float(total)
 
+    def absorb(self, other: Sum) -> None:
+        """Add what the other one has."""
+        self.add(other.value)
+
     def point(self) -> SumPoint:
         """Return the sum so far."""
         return SumPoint(self.value, self.start)
@@ -169,6 +173,17 @@ class Histogram:
         if value > self.maximum:  # noqa: PLR1730  # see above
             self.maximum = value
         return bucket
+
+    def absorb(self, other: Histogram) -> None:
+        """Add the records of the other one, which has the same bounds."""
+        self.buckets = list(map(int.__add__, self.buckets, other.buckets))
+        self.count += other.count
+        self.sum += other.sum
+        self.minimum = min(self.minimum, other.minimum)
+        self.maximum = max(self.maximum, other.maximum)
+        for bucket, exemplar in other.exemplars.items():
+            if bucket not in self.exemplars or self.exemplars[bucket][1] < exemplar[1]:
+                self.exemplars[bucket] = exemplar
 
     def point(self) -> HistogramPoint:
         """Return the histogram so far."""

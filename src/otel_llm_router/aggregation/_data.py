@@ -22,7 +22,8 @@ from opentelemetry.sdk.metrics.export import (
 )
 
 from otel_llm_router.aggregation._cells import Exemplar, GaugePoint, HistogramPoint, Point, SumPoint
-from otel_llm_router.aggregation._store import Description, Labels, Shape, Snapshot
+from otel_llm_router.aggregation._folding import now_in
+from otel_llm_router.aggregation._store import Description, Handle, Handles, Labels, Shape, Snapshot
 
 CUMULATIVE: Final = AggregationTemporality.CUMULATIVE
 
@@ -39,20 +40,31 @@ class View:
 
     def __init__(self, temporalities: Temporalities) -> None:
         self._temporalities = temporalities
-        self._seen: dict[Description, Mapping[Labels, Point]] = {}
+        self._seen: dict[Description, tuple[Mapping[Labels, Point], Mapping[Labels, Handle]]] = {}
         self._seen_at = time.time_ns()
 
-    def metrics(self, snapshot: Snapshot) -> list[Metric]:
-        """Return the snapshot as metrics of the SDK's model."""
+    def metrics(self, snapshot: Snapshot, handles: Handles) -> list[Metric]:
+        """Return the snapshot as metrics of the SDK's model.
+
+        Args:
+            snapshot: What there is.
+            handles: Of which series it was read, so that one that became part of another is not reported twice.
+        """
         now = time.time_ns()
-        found = [self._metric(description, points, now) for description, points in snapshot.items()]
+        found = [
+            self._metric(description, points, handles.get(description, {}), now)
+            for description, points in snapshot.items()
+        ]
         self._seen_at = now
         return [metric for metric in found if metric is not None]
 
-    def _metric(self, description: Description, points: Mapping[Labels, Point], now: int) -> Metric | None:
+    def _metric(
+        self, description: Description, points: Mapping[Labels, Point], handles: Mapping[Labels, Handle], now: int
+    ) -> Metric | None:
         temporality = self._temporalities.get(description.shape, CUMULATIVE)
         if temporality is not CUMULATIVE and description.shape != "gauge":
-            before, self._seen[description] = self._seen.get(description, {}), points
+            before = _where_it_is_now(*self._seen.get(description, ({}, {})), handles)
+            self._seen[description] = points, handles
             points = {
                 labels: change for labels, point in points.items() if (change := self._since(point, before.get(labels)))
             }
@@ -75,6 +87,23 @@ class View:
             change = point.since(earlier if isinstance(earlier, SumPoint) else None, self._seen_at)
             return change if change.value or earlier is None else None
         return point
+
+
+def _where_it_is_now(
+    points: Mapping[Labels, Point], handles: Mapping[Labels, Handle], current: Mapping[Labels, Handle]
+) -> dict[Labels, Point]:
+    """Return what was seen before by the labels under which it is part of what is there now."""
+    found: dict[Labels, Point] = {}
+    labels_now = {handle: labels for labels, handle in current.items()}
+    for seen_as, point in points.items():
+        labels = seen_as
+        if seen_as in handles:
+            handle = now_in(handles[seen_as], labels_now)
+            if handle is None:  # forgotten, as after a fork
+                continue
+            labels = labels_now[handle]
+        found[labels] = found[labels] + point if labels in found else point  # type: ignore[operator]  # one shape each
+    return found
 
 
 def _data_point(labels: Labels, point: Point, now: int) -> DataPointT:

@@ -1,7 +1,8 @@
 """The one cumulative aggregation of our own scope, which every door reads.
 
 Room: `aggregation`. Measurements come in through bound handles; snapshots go out. Bounded: an
-instrument keeps `MAX_SERIES` label sets, and what is beyond them goes to one overflow series.
+instrument keeps `MAX_SERIES` label sets, and what is beyond them goes to one overflow series, unless
+one of them was not used for long and can go there in its place.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
+from heapq import nsmallest
+from time import monotonic
 from typing import Any, Final, Literal
 from weakref import WeakSet
 
@@ -21,6 +24,8 @@ from opentelemetry import trace
 from opentelemetry.metrics import CallbackOptions, Observation
 
 from otel_llm_router.aggregation._cells import GaugePoint, Histogram, Point, Sum, SumPoint
+from otel_llm_router.aggregation._folding import Foldable
+from otel_llm_router.signals import options
 
 _logger = logging.getLogger("otel_llm_router")
 
@@ -28,6 +33,18 @@ MAX_SERIES: Final = 2000
 """Label sets of one instrument; the SDK's own limit, and its name for what is beyond."""
 
 OVERFLOW: Final = (("otel.metric.overflow", "true"),)
+
+IDLE: Final = float(options.LABEL_IDLE.default)
+"""Seconds after which a label set that was not used makes room for another one."""
+
+HELD: Final = 60.0
+"""Seconds for which a handle may be used without being asked for again."""
+
+LOOK: Final = 1.0
+"""Least seconds between two looks for label sets that were not used for long."""
+
+BATCH: Final = 64
+"""Label sets that make room at once."""
 
 Labels = tuple[tuple[str, str], ...]
 """Labels of a series, in the order in which they were first given."""
@@ -70,12 +87,15 @@ def merge(*snapshots: Snapshot) -> Snapshot:
     return merged
 
 
-class Series:
+class Series(Foldable):
     """A bound handle: one instrument with one set of labels."""
 
-    __slots__ = ("_lock", "cell")
+    __slots__ = ("_lock",)
+
+    cell: Sum
 
     def __init__(self, cell: Sum, lock: threading.Lock) -> None:
+        super().__init__()
         self.cell = cell
         self._lock = lock
 
@@ -85,19 +105,22 @@ class Series:
             self.cell.add(value)
 
 
-class HistogramSeries:
+class HistogramSeries(Foldable):
     """A bound handle of a histogram."""
 
-    __slots__ = ("_lock", "cell")
+    __slots__ = ("_lock",)
+
+    cell: Histogram
 
     def __init__(self, cell: Histogram, lock: threading.Lock) -> None:
+        super().__init__()
         self.cell = cell
         self._lock = lock
 
     def add(self, value: float) -> None:
         """Record ``value``, with the sampled span that it was measured in as exemplar."""
-        cell = self.cell
         with self._lock:
+            cell = self.cell  # not before: a series may become part of another one
             bucket = cell.add(value)
         ids = measured_in.get(_HERE)
         if ids is _HERE:
@@ -114,29 +137,88 @@ def _sampled_span() -> tuple[int, int] | None:
     return (context.trace_id, context.span_id) if context.trace_flags.sampled and context.is_valid else None
 
 
-class Family:
-    """One instrument: its series, or the callbacks that know them."""
+Handle = Series | HistogramSeries
 
-    def __init__(self, description: Description, lock: threading.Lock) -> None:
+Handles = Mapping[Description, Mapping[Labels, Handle]]
+"""The handle of every point that was not observed, as it was when the point was read."""
+
+
+class Family:
+    """One instrument: its series, or the callbacks that know them.
+
+    Args:
+        description: What it is.
+        lock: The aggregation's.
+        idle: Seconds after which a label set that was not used can make room; 0 for never.
+        clock: What those seconds are measured with.
+    """
+
+    def __init__(
+        self, description: Description, lock: threading.Lock, idle: float = IDLE, clock: Callable[[], float] = monotonic
+    ) -> None:
         self.description = description
         self.callbacks: list[Callback] = []
         self._lock = lock
-        self._series: dict[Labels, Series | HistogramSeries] = {}
+        self._idle = idle
+        self._clock = clock
+        self._look = 0.0
+        self._series: dict[Labels, Handle] = {}
         self._keys: dict[frozenset[tuple[str, str]], Labels] = {}
 
-    def bind(self, labels: Mapping[str, Any]) -> Series | HistogramSeries:
+    def bind(self, labels: Mapping[str, Any]) -> Handle:
         """Return the handle of one set of labels; the same labels have the same handle."""
         key = labels_of(labels)
         series = self._series.get(key)
         if series is None:
             with self._lock:
-                key = self._keys.setdefault(frozenset(key), key)  # in another order they are the same labels
-                if key not in self._series and len(self._series) >= MAX_SERIES:
-                    key = OVERFLOW
-                series = self._series.get(key) or self._series.setdefault(key, self._new())
+                series = self._at(key)
+        series.used = self._clock()
         return series
 
-    def _new(self) -> Series | HistogramSeries:
+    def _at(self, key: Labels) -> Handle:
+        key = self._keys.get(frozenset(key), key)  # in another order they are the same labels
+        series = self._series.get(key)
+        if series is None:
+            if len(self._series) - (OVERFLOW in self._series) >= MAX_SERIES and not self._make_room():
+                key = OVERFLOW
+            series = self._series.get(key) or self._series.setdefault(key, self._new())
+            self._keys[frozenset(key)] = key
+        return series
+
+    def _make_room(self) -> bool:
+        """Let label sets that were not used for long become part of the overflow series, the longest ago first."""
+        now = self._clock()
+        if not self._idle or now < self._look:
+            return False
+        latest = now - self._idle - HELD
+        held = self.description.shape == "up_down_counter"  # something is under way where it is not 0
+        idle = [
+            (series.used, labels)
+            for labels, series in self._series.items()
+            if series.used <= latest and labels != OVERFLOW and not (held and series.cell.point().value)  # type: ignore[union-attr]  # a sum
+        ]
+        for _, labels in nsmallest(BATCH, idle):
+            self._fold(labels, OVERFLOW)
+        self._look = now + LOOK
+        return bool(idle)
+
+    def fold(self, key: str, value: str, into: str) -> None:
+        """Make every series with label ``key=value`` part of the one with ``key=into``."""
+        old, new = (key, value), (key, into)
+        with self._lock:
+            for labels in [labels for labels in self._series if old in labels]:
+                self._fold(labels, tuple(new if label == old else label for label in labels))
+
+    def _fold(self, labels: Labels, into: Labels) -> None:
+        series = self._series.pop(labels)
+        del self._keys[frozenset(labels)]
+        target = self._series.get(self._keys.get(frozenset(into), into))
+        if target is None:
+            target = self._at(into)
+            target.cell.start, target.used = series.cell.start, series.used
+        series.fold(target)
+
+    def _new(self) -> Handle:
         start = time.time_ns()
         if self.description.shape == "histogram":
             return HistogramSeries(Histogram(start, self.description.bounds), self._lock)
@@ -153,10 +235,10 @@ class Family:
                 found[labels] = found[labels] + point if labels in found else point  # type: ignore[operator]  # one shape
         return found
 
-    def points(self) -> dict[Labels, Point]:
-        """Return what was recorded."""
+    def points(self) -> tuple[dict[Labels, Point], dict[Labels, Handle]]:
+        """Return what was recorded, and the handle of each point."""
         with self._lock:
-            return {labels: series.cell.point() for labels, series in self._series.items()}
+            return {labels: series.cell.point() for labels, series in self._series.items()}, self._series.copy()
 
     def clear(self) -> None:
         """Forget every series; handles that were given out before add to nothing that is seen."""
@@ -187,9 +269,16 @@ def _text(value: Any) -> str:
 
 
 class Aggregation:
-    """Every instrument of our scope."""
+    """Every instrument of our scope.
 
-    def __init__(self) -> None:
+    Args:
+        idle: Seconds after which a label set that was not used can make room; 0 for never.
+        clock: What those seconds are measured with.
+    """
+
+    def __init__(self, *, idle: float = IDLE, clock: Callable[[], float] = monotonic) -> None:
+        self._idle = idle
+        self._clock = clock
         self.lock = threading.Lock()
         self._families: dict[str, Family] = {}
         self._started = time.time_ns()
@@ -200,7 +289,7 @@ class Aggregation:
         with self.lock:
             family = self._families.get(description.name)
             if family is None:
-                family = self._families[description.name] = Family(description, self.lock)
+                family = self._families[description.name] = Family(description, self.lock, self._idle, self._clock)
         if family.description != description:
             _logger.warning(
                 "otel-llm-router: instrument %s is declared twice, as %s and as %s; the first one holds",
@@ -210,8 +299,22 @@ class Aggregation:
             )
         return family
 
+    def fold(self, name: str, key: str, value: str, into: str) -> None:
+        """Make the series of instrument ``name`` with label ``key=value`` part of those with ``key=into``.
+
+        Sums over the instrument stay what they are. Handles of the old series add to the new ones; the same
+        labels, when they come again, are a new series that begins at 0.
+        """
+        family = self._families.get(name)
+        if family is not None:
+            family.fold(key, value, into)
+
     def snapshot(self, settle: Callable[[], None] = lambda: None) -> Snapshot:
-        """Return every point there is now.
+        """Return every point there is now; ``settle`` is as for `read`."""
+        return self.read(settle)[0]
+
+    def read(self, settle: Callable[[], None] = lambda: None) -> tuple[Snapshot, Handles]:
+        """Return every point there is now, and the handles of those that were recorded.
 
         Args:
             settle: Called when every callback has been asked, since asking them may bring records about,
@@ -219,8 +322,15 @@ class Aggregation:
         """
         observed = {family: family.observe(self._started) for family in self._all() if family.callbacks}
         settle()
-        found = {family.description: observed.get(family) or family.points() for family in self._all()}
-        return {description: points for description, points in found.items() if points}
+        points: dict[Description, Mapping[Labels, Point]] = {}
+        handles: dict[Description, Mapping[Labels, Handle]] = {}
+        for family in self._all():
+            found = observed.get(family)
+            if not found:
+                found, handles[family.description] = family.points()
+            if found:
+                points[family.description] = found
+        return points, handles
 
     def _all(self) -> list[Family]:
         with self.lock:
