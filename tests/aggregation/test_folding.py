@@ -244,6 +244,8 @@ def test_what_was_folded_is_forgotten_with_the_last_handle_of_it() -> None:
         hits.bind({"a": value}).add(1)
         store.fold("hits", "a", value, "other")
     assert list(into.heirs or ()) == [kept]
+    untyped: Any = hits
+    assert len(untyped._keys) == 1
     (point,) = store.snapshot()[HITS].values()
     assert isinstance(point, SumPoint)
     assert point.value == 101
