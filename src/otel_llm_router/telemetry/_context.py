@@ -50,6 +50,30 @@ def with_attempt(attempt: Attempt, span: Span, context: Context) -> Context:
     return Context({**context, _SPAN: span, _ATTEMPT: attempt})
 
 
+class _Ended:
+    """What stands in a context for a request that has ended and was recorded."""
+
+    __slots__ = ("outer",)
+
+    ended = True
+
+    def __init__(self, outer: Context) -> None:
+        self.outer = outer
+
+
+def let_go_of_request(request: Request) -> None:
+    """Take an ended request out of its own context, so that both are gone with the last one who knows them.
+
+    Together they would stay until the garbage collector comes by, and what it finds costs the application time.
+    """
+    dict.__setitem__(request.context, _REQUEST, _Ended(request.outer))
+
+
+def let_go_of_attempt(attempt: Attempt) -> None:
+    """Take an ended attempt out of its own context; see `let_go_of_request`."""
+    dict.__setitem__(attempt.context, _ATTEMPT, None)
+
+
 def parent() -> Context:
     """Return the context that something new should be a child of.
 
