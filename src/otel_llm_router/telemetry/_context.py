@@ -8,6 +8,7 @@ because a generator may be left from another task, thread or the garbage collect
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 from opentelemetry import context as otel_context
@@ -22,6 +23,8 @@ _REQUEST = otel_context.create_key("otel_llm_router.request")
 _ATTEMPT = otel_context.create_key("otel_llm_router.attempt")
 (_SPAN,) = set_span_in_context(INVALID_SPAN, Context())
 """Where the API keeps the current span: with it, span and request enter a context in one step."""
+_replace: Callable[[Context, str, object], None] = dict.__setitem__  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+"""Changes a context of our own, which the API lets nobody do, so that it does not keep what has ended."""
 
 
 def current_request() -> Request | None:
@@ -66,12 +69,12 @@ def let_go_of_request(request: Request) -> None:
 
     Together they would stay until the garbage collector comes by, and what it finds costs the application time.
     """
-    dict.__setitem__(request.context, _REQUEST, _Ended(request.outer))
+    _replace(request.context, _REQUEST, _Ended(request.outer))
 
 
 def let_go_of_attempt(attempt: Attempt) -> None:
     """Take an ended attempt out of its own context; see `let_go_of_request`."""
-    dict.__setitem__(attempt.context, _ATTEMPT, None)
+    _replace(attempt.context, _ATTEMPT, None)
 
 
 def parent() -> Context:
