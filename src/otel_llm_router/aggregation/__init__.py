@@ -17,10 +17,11 @@ from otel_llm_router.aggregation._meter import Meter
 from otel_llm_router.aggregation._pipeline import Pipeline
 from otel_llm_router.aggregation._points import Labels, numbers, tallies
 from otel_llm_router.aggregation._providers import MeterProvider, SnapshotTaker, TracerProvider
-from otel_llm_router.aggregation._store import Aggregation, Description, Snapshot
+from otel_llm_router.aggregation._store import IDLE, Aggregation, Description, Snapshot
 from otel_llm_router.aggregation._tracer import Tracer
 
 __all__ = [
+    "IDLE",
     "Aggregation",
     "Description",
     "Exemplar",

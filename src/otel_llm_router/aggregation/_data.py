@@ -5,9 +5,10 @@ Room: `aggregation`.
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 from opentelemetry.sdk.metrics import Exemplar as SdkExemplar
 from opentelemetry.sdk.metrics.export import (
@@ -42,10 +43,14 @@ class View:
         self._temporalities = temporalities
         self._seen: dict[Description, Mapping[Labels, Point]] = {}
         self._seen_at = time.time_ns()
+        self._process = os.getpid()
 
     def metrics(self, snapshot: Snapshot) -> list[Metric]:
         """Return the snapshot as metrics of the SDK's model."""
         now = time.time_ns()
+        if self._process != os.getpid():  # forked: what was seen is the parent's
+            self._process = os.getpid()
+            self._seen.clear()
         found = [self._metric(description, points, now) for description, points in snapshot.items()]
         self._seen_at = now
         return [metric for metric in found if metric is not None]
@@ -54,9 +59,7 @@ class View:
         temporality = self._temporalities.get(description.shape, CUMULATIVE)
         if temporality is not CUMULATIVE and description.shape != "gauge":
             before, self._seen[description] = self._seen.get(description, {}), points
-            points = {
-                labels: change for labels, point in points.items() if (change := self._since(point, before.get(labels)))
-            }
+            points = dict(self._changes(description.shape, before, points))
         if not points:
             return None
         data_points = [_data_point(labels, point, now) for labels, point in points.items()]
@@ -68,14 +71,21 @@ class View:
             data = Sum(data_points, temporality, description.shape == "counter")  # pyright: ignore[reportArgumentType]
         return Metric(description.name, description.description, description.unit, data)
 
-    def _since(self, point: Point, earlier: Point | None) -> Point | None:
-        if isinstance(point, HistogramPoint):
-            change = point.since(earlier if isinstance(earlier, HistogramPoint) else None, self._seen_at)
-            return change if change.count else None
-        if isinstance(point, SumPoint):
-            change = point.since(earlier if isinstance(earlier, SumPoint) else None, self._seen_at)
-            return change if change.value or earlier is None else None
-        return point
+    def _changes(
+        self, shape: Shape, before: Mapping[Labels, Any], points: Mapping[Labels, Any]
+    ) -> Iterator[tuple[Labels, Point]]:
+        level = shape == "up_down_counter"
+        for labels, point in points.items():
+            earlier = before.get(labels)
+            if earlier is not None and earlier.start != point.start and not level:
+                earlier = None  # another series, which began at 0 when the earlier one had ended
+            change = point.since(earlier, self._seen_at)
+            if change.count if shape == "histogram" else change.value or earlier is None:
+                yield labels, change
+        if level:  # one that ended went to another series; what a counter had counted stays counted
+            for labels, earlier in before.items():
+                if labels not in points and earlier.value:
+                    yield labels, SumPoint(-earlier.value, self._seen_at)
 
 
 def _data_point(labels: Labels, point: Point, now: int) -> DataPointT:

@@ -76,6 +76,10 @@ class Meter(metrics.Meter):
         self.aggregation = aggregation
         self._fallback = fallback
 
+    def retire(self, name: str, key: str, value: str, into: str) -> None:
+        """End every series of instrument ``name`` with label ``key=value``; see `Aggregation.retire`."""
+        self.aggregation.retire(name, key, value, into)
+
     def _family(self, name: str, shape: Shape, unit: str, description: str, bounds: Sequence[float] = ()) -> Family:
         return self.aggregation.family(
             Description(name=name, shape=shape, unit=unit, description=description, bounds=tuple(bounds))

@@ -24,9 +24,10 @@ from opentelemetry.util.types import Attributes
 
 from otel_llm_router import _otel_compat as _compat
 from otel_llm_router.aggregation._data import View
+from otel_llm_router.aggregation._handles import measured_in
 from otel_llm_router.aggregation._meter import Meter
 from otel_llm_router.aggregation._pipeline import Pipeline
-from otel_llm_router.aggregation._store import Aggregation, Shape, Snapshot, measured_in
+from otel_llm_router.aggregation._store import IDLE, Aggregation, Shape, Snapshot
 from otel_llm_router.aggregation._tracer import Tracer
 
 _SHAPES: dict[Shape, type] = {
@@ -53,17 +54,25 @@ class MeterProvider(sdk_metrics.MeterProvider):
         pipeline: Work that must be done before anything is read.
         resource: Who is sending.
         metric_readers: Doors; each sees both.
+        label_idle: See option ``label_idle``.
         kwargs: What the SDK's provider takes.
     """
 
     def __init__(
-        self, scope: str, pipeline: Pipeline, *, resource: Resource, metric_readers: Any = (), **kwargs: Any
+        self,
+        scope: str,
+        pipeline: Pipeline,
+        *,
+        resource: Resource,
+        metric_readers: Any = (),
+        label_idle: float = IDLE,
+        **kwargs: Any,
     ) -> None:
         self._own_scope = scope
         self._own_resource = resource
         self._own_version: str | None = None
         self._pipeline = pipeline
-        self.aggregation = Aggregation()
+        self.aggregation = Aggregation(idle=label_idle)
         readers = list(metric_readers)
         super().__init__(resource=resource, metric_readers=readers, **kwargs)
         for reader in readers:

@@ -1,7 +1,8 @@
 """The one cumulative aggregation of our own scope, which every door reads.
 
 Room: `aggregation`. Measurements come in through bound handles; snapshots go out. Bounded: an
-instrument keeps `MAX_SERIES` label sets, and what is beyond them goes to one overflow series.
+instrument keeps `MAX_SERIES` label sets, and what is beyond them goes to one overflow series, unless
+some of them were not used for long and make room.
 """
 
 from __future__ import annotations
@@ -12,16 +13,18 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from contextvars import ContextVar
 from dataclasses import dataclass
+from heapq import nsmallest
+from time import monotonic
 from typing import Any, Final, Literal
 from weakref import WeakSet
 
-from opentelemetry import trace
 from opentelemetry.metrics import CallbackOptions, Observation
 
 from otel_llm_router.aggregation._cells import GaugePoint, Histogram, Point, Sum, SumPoint
+from otel_llm_router.aggregation._handles import HistogramSeries, Moved, Series
 from otel_llm_router.aggregation._points import Labels, Numbers
+from otel_llm_router.signals import options
 
 _logger = logging.getLogger("otel_llm_router")
 
@@ -30,12 +33,21 @@ MAX_SERIES: Final = 2000
 
 OVERFLOW: Final = (("otel.metric.overflow", "true"),)
 
+IDLE: Final = float(options.LABEL_IDLE.default)
+"""Seconds after which a label set that was not used makes room for another one."""
+
+HELD: Final = 60.0
+"""Seconds for which a handle may be used without being asked for again."""
+
+LOOK: Final = 1.0
+"""Least seconds between two looks for label sets that were not used for long."""
+
+BATCH: Final = 64
+"""Label sets that make room at once."""
+
 Shape = Literal["counter", "up_down_counter", "histogram", "gauge"]
 
 Callback = Callable[[CallbackOptions], Iterable[Observation]]
-
-measured_in: ContextVar[tuple[int, int] | None] = ContextVar("otel_llm_router.measured_in")
-"""Trace and span id of what is being recorded off its own context; None when it is not sampled."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,78 +64,89 @@ class Description:
 Snapshot = Mapping[Description, Mapping[Labels, Point]]
 """Every instrument that has a point, and its points by labels."""
 
-
-class Series:
-    """A bound handle: one instrument with one set of labels."""
-
-    __slots__ = ("_lock", "cell")
-
-    def __init__(self, cell: Sum, lock: threading.Lock) -> None:
-        self.cell = cell
-        self._lock = lock
-
-    def add(self, value: float) -> None:
-        """Add ``value`` to the sum."""
-        with self._lock:
-            self.cell.add(value)
-
-
-class HistogramSeries:
-    """A bound handle of a histogram."""
-
-    __slots__ = ("_lock", "cell")
-
-    def __init__(self, cell: Histogram, lock: threading.Lock) -> None:
-        self.cell = cell
-        self._lock = lock
-
-    def add(self, value: float) -> None:
-        """Record ``value``, with the sampled span that it was measured in as exemplar."""
-        cell = self.cell
-        with self._lock:
-            bucket = cell.add(value)
-        ids = measured_in.get(_HERE)
-        if ids is _HERE:
-            ids = _sampled_span()
-        if ids is not None:
-            cell.exemplars[bucket] = (value, time.time_ns(), *ids)
-
-
-_HERE: Final = (0, 0)
-
-
-def _sampled_span() -> tuple[int, int] | None:
-    context = trace.get_current_span().get_span_context()
-    return (context.trace_id, context.span_id) if context.trace_flags.sampled and context.is_valid else None
+Handle = Series | HistogramSeries
 
 
 class Family:
-    """One instrument: its series, or the callbacks that know them."""
+    """One instrument: its series, or the callbacks that know them.
 
-    def __init__(self, description: Description, lock: threading.Lock) -> None:
+    Args:
+        description: What it is.
+        lock: The aggregation's.
+        idle: Seconds after which a label set that was not used can make room; 0 for never.
+        clock: What those seconds are measured with.
+    """
+
+    def __init__(
+        self, description: Description, lock: threading.Lock, idle: float = IDLE, clock: Callable[[], float] = monotonic
+    ) -> None:
         self.description = description
         self.callbacks: list[Callback] = []
         self._lock = lock
-        self._series: dict[Labels, Series | HistogramSeries] = {}
+        self._idle = idle
+        self._clock = clock
+        self._look = 0.0
+        self._start = 0
+        self._series: dict[Labels, Handle] = {}
         self._keys: dict[frozenset[tuple[str, str]], Labels] = {}
 
-    def bind(self, labels: Mapping[str, Any]) -> Series | HistogramSeries:
+    def bind(self, labels: Mapping[str, Any]) -> Handle:
         """Return the handle of one set of labels; the same labels have the same handle."""
         key = labels_of(labels)
         series = self._series.get(key)
         if series is None:
             with self._lock:
-                key = self._keys.setdefault(frozenset(key), key)  # in another order they are the same labels
-                if key not in self._series and len(self._series) >= MAX_SERIES:
-                    key = OVERFLOW
-                series = self._series.get(key) or self._series.setdefault(key, self._new())
+                series = self._at(key)
+        series.used = self._clock()
         return series
 
-    def _new(self) -> Series | HistogramSeries:
-        start = time.time_ns()
+    def _at(self, key: Labels) -> Handle:
+        key = self._keys.get(frozenset(key), key)  # in another order they are the same labels
+        series = self._series.get(key)
+        if series is None:
+            if len(self._series) - (OVERFLOW in self._series) >= MAX_SERIES and not self._make_room():
+                key = OVERFLOW
+            series = self._series.get(key) or self._series.setdefault(key, self._new())
+            self._keys[frozenset(key)] = key
+        return series
+
+    def _make_room(self) -> bool:
+        """End the series of label sets that were not used for long, the longest ago first."""
+        now = self._clock()
+        if not self._idle or now < self._look:
+            return False
+        latest = now - self._idle - HELD
+        level = self.description.shape == "up_down_counter"  # something is under way where it is not 0
+        idle = [
+            (series.used, labels)
+            for labels, series in self._series.items()
+            if series.used <= latest and labels != OVERFLOW and not (level and _sum(series).value)
+        ]
+        for _, labels in nsmallest(BATCH, idle):
+            self._end(labels, OVERFLOW)
+        self._look = now + LOOK
+        return bool(idle)
+
+    def retire(self, key: str, value: str, into: str) -> None:
+        """End every series with label ``key=value``; see `Aggregation.retire`."""
+        old, new = (key, value), (key, into)
+        with self._lock:
+            for labels in [labels for labels in self._series if old in labels]:
+                self._end(labels, tuple(new if label == old else label for label in labels))
+
+    def _end(self, labels: Labels, into: Labels) -> None:
+        series = self._series.pop(labels)
+        del self._keys[frozenset(labels)]
+        target = self._at(into)
+        if self.description.shape == "up_down_counter":
+            target.cell.add(_sum(series).value)
+        series.cell = Moved(target)
+
+    def _new(self) -> Handle:
+        self._start = max(time.time_ns(), self._start + 1)  # whatever the clock does, no two series begin at once
         if self.description.shape == "histogram":
-            return HistogramSeries(Histogram(start, self.description.bounds), self._lock)
-        return Series(Sum(start), self._lock)
+            return HistogramSeries(Histogram(self._start, self.description.bounds), self._lock, self._clock())
+        return Series(Sum(self._start), self._lock, self._clock())
 
     def observe(self, started: int) -> dict[Labels, Point]:
         """Ask the callbacks; the aggregation began at ``started``."""
@@ -140,23 +163,31 @@ class Family:
         """Return what was recorded.
 
         A thread that records waits for one series at the most: sums are read without the lock, since one
-        is one number, and histograms with the lock for each.
+        is one number, and histograms with the lock for each. Only what can go from one series to another is
+        read at once.
         """
+        shape = self.description.shape
         with self._lock:
-            found, series = list(self._series), list(self._series.values())
-        if self.description.shape != "histogram":
-            cells: list[Any] = [one.cell for one in series]
-            return Numbers(found, [cell.value for cell in cells], lambda: [cell.start for cell in cells])
+            found = list(self._series)
+            cells: list[Any] = [one.cell for one in self._series.values()]
+            levels = [cell.value for cell in cells] if shape == "up_down_counter" else None
+        if shape != "histogram":
+            return Numbers(found, levels or [cell.value for cell in cells], lambda: [cell.start for cell in cells])
         points: dict[Labels, Point] = {}
-        for labels, one in zip(found, series, strict=True):
+        for labels, cell in zip(found, cells, strict=True):
             with self._lock:
-                points[labels] = one.cell.point()
+                points[labels] = cell.point()
         return points
 
     def clear(self) -> None:
         """Forget every series; handles that were given out before add to nothing that is seen."""
         self._series.clear()
         self._keys.clear()
+
+
+def _sum(series: Handle) -> Sum:
+    """Return the cell of a live series of sums."""
+    return series.cell  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
 
 
 def _observed(callback: Callback) -> list[tuple[Labels, float]]:
@@ -182,9 +213,16 @@ def _text(value: Any) -> str:
 
 
 class Aggregation:
-    """Every instrument of our scope."""
+    """Every instrument of our scope.
 
-    def __init__(self) -> None:
+    Args:
+        idle: Seconds after which a label set that was not used can make room; 0 for never.
+        clock: What those seconds are measured with.
+    """
+
+    def __init__(self, *, idle: float = IDLE, clock: Callable[[], float] = monotonic) -> None:
+        self._idle = idle
+        self._clock = clock
         self.lock = threading.Lock()
         self._families: dict[str, Family] = {}
         self._started = time.time_ns()
@@ -195,7 +233,7 @@ class Aggregation:
         with self.lock:
             family = self._families.get(description.name)
             if family is None:
-                family = self._families[description.name] = Family(description, self.lock)
+                family = self._families[description.name] = Family(description, self.lock, self._idle, self._clock)
         if family.description != description:
             _logger.warning(
                 "otel-llm-router: instrument %s is declared twice, as %s and as %s; the first one holds",
@@ -204,6 +242,18 @@ class Aggregation:
                 description,
             )
         return family
+
+    def retire(self, name: str, key: str, value: str, into: str) -> None:
+        """End every series of instrument ``name`` with label ``key=value``, since the value makes room.
+
+        What a counter or a histogram counted ends with it: added to another series it would look like new
+        there. An up-down counter is a level, which goes to the series with ``key=into``. What handles of an
+        ended series still record goes there too. The same labels, when they come again, are a new series that
+        begins at 0, later.
+        """
+        family = self._families.get(name)
+        if family is not None:
+            family.retire(key, value, into)
 
     def snapshot(self, settle: Callable[[], None] = lambda: None) -> Snapshot:
         """Return every point there is now.

@@ -165,6 +165,7 @@ class Span(trace.Span):
         attributes, name = self._attributes or {}, self._name
         if self._describe is not None:
             described, first = self._describe()
+            self._describe = None  # who describes it knows it: together they would wait for the garbage collector
             name, attributes = name or described, {**first, **attributes}
         if len(attributes) > MAX_ATTRIBUTES:
             attributes = dict(list(attributes.items())[:MAX_ATTRIBUTES])

@@ -70,7 +70,11 @@ class Configurator(BaseConfigurator):
     def _from_environment(self, options: Settings, lifecycle: Lifecycle, version: str | None) -> None:
         reader = _scrape_reader() if options.scrape and settings.with_prometheus() else None
         providers = _sdk.build(
-            resource.build(version), [reader] if reader else [], Reporter(_export_failed), fast=options.fast_path
+            resource.build(version),
+            [reader] if reader else [],
+            Reporter(_export_failed),
+            fast=options.fast_path,
+            label_idle=options.label_idle,
         )
         silence_exporters()  # not before: what they say of their variables, nobody else says
         for problem in providers.problems:
@@ -85,6 +89,7 @@ class Configurator(BaseConfigurator):
                 tracer_provider=providers.tracer,
                 logger_provider=providers.logger,
                 label_limit=options.label_limit,
+                label_idle=options.label_idle,
             )
         )
         lifecycle.add([provider.shutdown for provider in providers.all()])

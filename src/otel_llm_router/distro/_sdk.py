@@ -76,7 +76,14 @@ def views() -> list[View]:
     ]
 
 
-def build(resource: Resource, readers: Iterable[MetricReader], reporter: Reporter, *, fast: bool = True) -> Providers:
+def build(
+    resource: Resource,
+    readers: Iterable[MetricReader],
+    reporter: Reporter,
+    *,
+    fast: bool = True,
+    label_idle: float = aggregation.IDLE,
+) -> Providers:
     """Build the providers from the standard variables.
 
     A signal whose exporter cannot be made goes without one; the others are built all the same.
@@ -86,10 +93,11 @@ def build(resource: Resource, readers: Iterable[MetricReader], reporter: Reporte
         readers: Metric readers beside the exporters.
         reporter: Told what becomes of each export.
         fast: Whether our own scope is aggregated and traced by `aggregation`.
+        label_idle: See option ``label_idle``.
     """
     problems: list[str] = []
     ids = _made("id generator (OTEL_PYTHON_ID_GENERATOR)", problems, _id_generator)
-    tracer_class, meter_class = _classes(fast=fast)
+    tracer_class, meter_class = _classes(fast=fast, label_idle=label_idle)
     tracer = tracer_class(
         resource=resource,
         sampler=_compat.import_sampler(_compat.sampler_name()),
@@ -135,11 +143,14 @@ def build(resource: Resource, readers: Iterable[MetricReader], reporter: Reporte
     return Providers(tracer, meter, logger, problems)
 
 
-def _classes(*, fast: bool) -> tuple[Callable[..., TracerProvider], Callable[..., MeterProvider]]:
+def _classes(*, fast: bool, label_idle: float) -> tuple[Callable[..., TracerProvider], Callable[..., MeterProvider]]:
     if not fast:
         return TracerProvider, MeterProvider
     pipeline = aggregation.Pipeline()
-    return partial(aggregation.TracerProvider, SCOPE, pipeline), partial(aggregation.MeterProvider, SCOPE, pipeline)
+    return (
+        partial(aggregation.TracerProvider, SCOPE, pipeline),
+        partial(aggregation.MeterProvider, SCOPE, pipeline, label_idle=label_idle),
+    )
 
 
 def _made(what: str, problems: list[str], make: Callable[[], T]) -> T | None:

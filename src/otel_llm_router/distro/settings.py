@@ -38,6 +38,7 @@ class Settings:
     scrape_port: int
     genai_metrics: GenAIMetrics
     label_limit: int
+    label_idle: float
     process_metrics: bool
     exit_budget: float
     fast_path: bool

@@ -60,6 +60,19 @@ LABEL_LIMIT = Option(
     maximum=2000,
     description="Distinct values that an open label may have, in place of each label's declared bound; 0 keeps those.",
 )
+LABEL_IDLE = Option(
+    name="label_idle",
+    env="OTEL_LLM_ROUTER_LABEL_IDLE",
+    type="float",
+    default=3600.0,
+    minimum=0.0,
+    description=(
+        "Seconds after which a value of an open label that was not seen again makes room for a new one, once the label is "
+        "full: its series end, and when it comes back they begin again at 0. Longer than the export interval, or a reader "
+        "of changes (delta temporality) misses what it had not read. 0 keeps every value for good, and so does the SDK "
+        "(`OTEL_LLM_ROUTER_FAST_PATH=false`)."
+    ),
+)
 PROCESS_METRICS = Option(
     name="process_metrics",
     env="OTEL_LLM_ROUTER_PROCESS_METRICS",
@@ -102,6 +115,7 @@ OPTIONS = (
     SCRAPE_PORT,
     GENAI_METRICS,
     LABEL_LIMIT,
+    LABEL_IDLE,
     PROCESS_METRICS,
     EXIT_BUDGET,
     FAST_PATH,

@@ -11,7 +11,7 @@ from opentelemetry.trace import StatusCode
 
 from otel_llm_router.signals import Attribute, attributes
 from otel_llm_router.signals.instruments import requests, routing
-from otel_llm_router.telemetry import _genai, _guard
+from otel_llm_router.telemetry import _context, _genai, _guard
 from otel_llm_router.telemetry._recorder import Records, set_attributes
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def leave(attempt: Attempt, elapsed: int, http_status: int | None) -> None:
         record(attempt, elapsed / 1e9)
     finally:
         end_span(attempt, elapsed, http_status)
+        _context.let_go_of_attempt(attempt)
 
 
 def record(attempt: Attempt, seconds: float) -> None:

@@ -3,34 +3,50 @@
 Room: `telemetry`. Raw values of declared attributes come in, values that may become labels go
 out. Beyond a bound a value is ``other`` and counted. Where clients choose the values, half the
 slots are kept for values that the router vouched for (it has them in its configuration, or they
-answered): a flood of junk fills the other half and nothing else.
+answered): a flood of junk fills the other half and nothing else. Where series can end, a
+value that was not seen for long makes room when a new one comes, so that the flood passes.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from time import monotonic
 from typing import Final
 
 from otel_llm_router import _sanitize
-from otel_llm_router.signals import Attribute
+from otel_llm_router.signals import Attribute, options
 from otel_llm_router.signals.attributes import OTHER, UNKNOWN
+
+IDLE: Final = float(options.LABEL_IDLE.default)
+"""Seconds after which a value that was not seen makes room for a new one, unless told otherwise."""
+
+REMEMBERED: Final = 60.0
+"""Seconds for which a caller may use an answer again without asking."""
+
+NOTED: Final = 30.0
+"""Seconds in which a value that is seen again is not noted again: most uses write nothing."""
 
 _FREE: Final = frozenset({"", OTHER, UNKNOWN})
 
 
 class _Slots:
-    """A bounded set of values. A slot is taken for good: a series, once there, is kept by the SDK for good."""
+    """A bounded set of values, and when each was last noted, the longest ago first."""
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self.used: set[str] = set()
+        self.used: dict[str, float] = {}
 
-    def admit(self, value: str) -> bool:
-        if value not in self.used and len(self.used) >= self.size:
+    def admit(self, value: str, now: float) -> bool:
+        if self.used.pop(value, None) is None and len(self.used) >= self.size:
             return False
-        self.used.add(value)
+        self.used[value] = now
         return True
+
+    def idle_since(self, moment: float) -> str | None:
+        """Return the value noted longest ago, if that was before ``moment``."""
+        oldest = next(iter(self.used.items()), None)
+        return oldest[0] if oldest is not None and oldest[1] < moment else None
 
 
 class _Pool:
@@ -47,12 +63,28 @@ class LabelBounds:
 
     Args:
         limit: Replaces every declared bound when positive (option ``label_limit``).
+        idle: Seconds after which a value that was not seen makes room for a new one, once the slots are
+            full; 0 for never (option ``label_idle``). A kept slot is for good.
         on_overflow: Called with the key of an attribute whose value became ``other``.
+        reclaim: Called with the domain of a value that loses its slot and the value; its series end,
+            and what comes late goes on under ``other``. Without it a slot is for good: so is a series that the SDK keeps.
+        clock: What the seconds are measured with.
     """
 
-    def __init__(self, *, limit: int = 0, on_overflow: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        *,
+        limit: int = 0,
+        idle: float = IDLE,
+        on_overflow: Callable[[str], None],
+        reclaim: Callable[[str, str], None] | None = None,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
         self._limit = limit
+        self._idle = idle
         self._on_overflow = on_overflow
+        self._reclaim = reclaim
+        self._clock = clock
         self._pools: dict[str, _Pool] = {}
         self.overflows = 0
         """How often a value became ``other``."""
@@ -77,8 +109,8 @@ class LabelBounds:
         pool = self._pool(attribute)
         if value not in pool.kept.used:
             with self._lock:
-                if pool.kept.admit(value):
-                    pool.open.used.discard(value)
+                if pool.kept.admit(value, 0):
+                    pool.open.used.pop(value, None)
 
     def value(self, attribute: Attribute, raw: object) -> str:
         """Return the label value for ``raw``."""
@@ -90,12 +122,30 @@ class LabelBounds:
         if value in _FREE:
             return value
         pool = self._pool(attribute)
-        if value in pool.kept.used or value in pool.open.used:
+        if value in pool.kept.used:
+            return value
+        now = self._clock()
+        noted = pool.open.used.get(value)
+        if noted is not None and now < noted + NOTED:
             return value
         with self._lock:
-            if pool.open.admit(value):
+            # Looked up again: another thread may have been faster, with either.
+            if value in pool.kept.used or pool.open.admit(value, now):
+                return value
+            if self._make_room(attribute.slots, pool.open, now) and pool.open.admit(value, now):
                 return value
         return self._overflow(attribute)
+
+    def _make_room(self, domain: str, slots: _Slots, now: float) -> bool:
+        """Take the slot of a value that nobody has used for the idle time, remembered answers included."""
+        if not self._idle or self._reclaim is None:
+            return False
+        value = slots.idle_since(now - self._idle - REMEMBERED - NOTED)
+        if value is None:
+            return False
+        del slots.used[value]
+        self._reclaim(domain, value)
+        return True
 
     def _overflow(self, attribute: Attribute) -> str:
         self.overflows += 1

@@ -55,7 +55,12 @@ class _Custom:
         recorder = self._telemetry.recorder
         if self._handle is None or self._handle[0] is not recorder:
             created = recorder.custom(
-                self._name, kind=self.kind, unit=self._unit, description=self._description, buckets=self._buckets
+                self._name,
+                kind=self.kind,
+                unit=self._unit,
+                description=self._description,
+                buckets=self._buckets,
+                attributes=self._labels.values(),
             )
             self._handle = (recorder, created)
         return self._handle

@@ -25,9 +25,10 @@ from opentelemetry.util.types import AttributeValue
 from otel_llm_router import _sanitize, signals
 from otel_llm_router._version import __version__
 from otel_llm_router.signals import INSTRUMENTS, Attribute, Instrument, Kind, LogEvent, SpanEvent
+from otel_llm_router.signals.attributes import OTHER
 from otel_llm_router.signals.instruments import self_telemetry
 from otel_llm_router.telemetry import _deferred, _guard
-from otel_llm_router.telemetry._bounds import LabelBounds
+from otel_llm_router.telemetry._bounds import IDLE, REMEMBERED, LabelBounds
 
 SCOPE = "otel_llm_router"
 """Name of our instrumentation scope."""
@@ -45,8 +46,8 @@ _PLAIN_LABELS: Final = frozenset({str, type(None)})
 _MAX_BOUND: Final = 10_000
 """Label sets whose handles are remembered."""
 
-_BOUND_SECONDS: Final = 60.0
-"""How long a handle is used before the bounds see its values again; slots are freed after ten times that."""
+_BOUND_SECONDS: Final = REMEMBERED
+"""How long a handle is used before the bounds see its values again."""
 
 Records = list[tuple[Instrument, float, tuple[Label, ...]]]
 """What is recorded at once: instrument, value and labels in declared order."""
@@ -83,6 +84,7 @@ class Recorder:
         tracer_provider: Where spans go; the global provider by default.
         logger_provider: Where log events go; the global provider by default.
         label_limit: See option ``label_limit``.
+        label_idle: See option ``label_idle``.
     """
 
     def __init__(
@@ -92,6 +94,7 @@ class Recorder:
         tracer_provider: TracerProvider | None = None,
         logger_provider: LoggerProvider | None = None,
         label_limit: int = 0,
+        label_idle: float = IDLE,
     ) -> None:
         self._meter = metrics.get_meter(SCOPE, __version__, meter_provider)
         self._tracer = trace.get_tracer(SCOPE, __version__, tracer_provider)
@@ -102,7 +105,17 @@ class Recorder:
         self._lock = threading.Lock()
         self._later: Callable[..., None] | None = getattr(self._meter, "later", None)
         self._begin: Callable[..., trace.Span] | None = getattr(self._tracer, "begin", None)
-        self.bounds = LabelBounds(limit=label_limit, on_overflow=self._overflowed)
+        self.bounds = LabelBounds(
+            limit=label_limit,
+            idle=label_idle,
+            on_overflow=self._overflowed,
+            # Only where a series can end: the SDK keeps it for good, and so its label values keep their slots.
+            reclaim=self._reclaim if hasattr(self._meter, "retire") else None,
+        )
+        self._labelled: dict[str, set[tuple[str, str]]] = {}
+        for instrument in INSTRUMENTS:
+            if instrument.kind not in _OBSERVABLE:
+                self._label(instrument.name, instrument.attributes)
         _all.add(self)
         # All of them now, with nothing to say yet: to register one, the SDK takes a lock that it also holds while
         # it calls the callbacks; a request that came to register one would wait for a collection, or for ever.
@@ -257,13 +270,32 @@ class Recorder:
 
         return collect
 
-    def custom(self, name: str, *, kind: Kind, unit: str, description: str, buckets: tuple[float, ...]) -> Any:
+    def custom(
+        self,
+        name: str,
+        *,
+        kind: Kind,
+        unit: str,
+        description: str,
+        buckets: tuple[float, ...],
+        attributes: Iterable[Attribute],
+    ) -> Any:
         """Create an instrument that the application declared, outside the catalogue."""
+        self._label(name, attributes)
         if kind is Kind.HISTOGRAM:
             return self._meter.create_histogram(
                 name, unit, _sanitize.text(description), explicit_bucket_boundaries_advisory=list(buckets) or None
             )
         return self._meter.create_counter(name, unit, _sanitize.text(description))
+
+    def _label(self, name: str, attributes: Iterable[Attribute]) -> None:
+        for attribute in attributes:
+            if not attribute.values:
+                self._labelled.setdefault(attribute.slots, set()).add((name, attribute.key))
+
+    def _reclaim(self, slots: str, value: str) -> None:
+        for name, key in self._labelled.get(slots, ()):
+            self._meter.retire(name, key, value, OTHER)  # type: ignore[attr-defined]  # found by looking
 
     def _overflowed(self, key: str) -> None:
         if key != self_telemetry.LABEL_OVERFLOW.attributes[0].key:

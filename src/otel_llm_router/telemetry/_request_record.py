@@ -11,7 +11,7 @@ from opentelemetry.trace import StatusCode
 
 from otel_llm_router.signals import attributes, events
 from otel_llm_router.signals.instruments import requests
-from otel_llm_router.telemetry import _guard
+from otel_llm_router.telemetry import _context, _guard
 from otel_llm_router.telemetry._recorder import Records, set_attributes
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ def leave(request: Request, elapsed: int) -> None:
         record(request, elapsed)
     finally:
         end_span(request, elapsed)
+        _context.let_go_of_request(request)
+        request.last_attempt = None
 
 
 def record(request: Request, elapsed: int) -> None:

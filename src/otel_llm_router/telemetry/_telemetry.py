@@ -19,6 +19,7 @@ from otel_llm_router.signals import attributes, events
 from otel_llm_router.signals.instruments import requests, resources, routing, self_telemetry
 from otel_llm_router.telemetry import _context, _errors, _genai, _guard, _route
 from otel_llm_router.telemetry._attempt import Attempt
+from otel_llm_router.telemetry._bounds import IDLE
 from otel_llm_router.telemetry._cache import Cache
 from otel_llm_router.telemetry._connection import Connection
 from otel_llm_router.telemetry._custom import Counter, Histogram
@@ -46,6 +47,7 @@ class Telemetry:
         logger_provider: Where log events go; the global provider by default.
         genai_metrics: See option ``genai_metrics``.
         label_limit: See option ``label_limit``.
+        label_idle: See option ``label_idle``.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Telemetry:
         logger_provider: LoggerProvider | None = None,
         genai_metrics: _genai.Names = "old",
         label_limit: int = 0,
+        label_idle: float = IDLE,
     ) -> None:
         self.genai_metrics: _genai.Names = genai_metrics
         self.use(
@@ -64,6 +67,7 @@ class Telemetry:
                 tracer_provider=tracer_provider,
                 logger_provider=logger_provider,
                 label_limit=label_limit,
+                label_idle=label_idle,
             )
         )
 
