@@ -33,7 +33,7 @@ from benchmarks.summary import cells
 from benchmarks.verdict import verdicts
 
 SCHEMA: Final = 1
-MICRO: Final = ("record", "span", "encode", "scrape", "startup", "idle")
+MICRO: Final = ("record", "span", "stream", "encode", "scrape", "startup", "idle")
 DOCUMENT: Final = ROOT / "docs" / "overhead.md"
 
 

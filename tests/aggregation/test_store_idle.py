@@ -97,6 +97,22 @@ def test_a_level_goes_on_where_its_handle_ends_it() -> None:
     assert series(store, BUSY) == {"a=other,b=other": 0}
 
 
+@pytest.mark.parametrize("description", [HITS, WAIT], ids=lambda one: one.shape)
+def test_a_record_that_waits_while_its_series_ends_is_counted_elsewhere(description: Description) -> None:
+    store = Aggregation()
+    handle = store.family(description).bind({"a": "x"})
+
+    class FasterThread:
+        def __enter__(self) -> None:
+            store.retire(description.name, "a", "x", "other")
+
+        def __exit__(self, *exc: object) -> None: ...
+
+    untyped(handle)._lock = FasterThread()
+    handle.add(1)
+    assert series(store, description) == {"a=other": 1}
+
+
 def test_a_series_that_comes_back_began_later_whatever_the_clock_does(monkeypatch: pytest.MonkeyPatch) -> None:
     store = Aggregation()
     monkeypatch.setattr(_store.time, "time_ns", lambda: 1_000)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -363,11 +364,16 @@ def test_threads_that_take_each_others_slots_lose_nothing():
             leave()
 
     handed = [threading.Thread(target=work, args=(seed,)) for seed in (3, 5, 7, 11)]
-    for thread in handed:
-        thread.start()
-    while any(thread.is_alive() for thread in handed):
-        router.take_changes()
-        assert sum(router.series(IN_FLIGHT).values()) in range(5)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        for thread in handed:
+            thread.start()
+        while any(thread.is_alive() for thread in handed):
+            router.take_changes()
+            assert sum(router.series(IN_FLIGHT).values()) in range(5)
+    finally:
+        sys.setswitchinterval(interval)
     router.take_changes()
     assert sum(router.series(SAVED).values()) + sum(ended) == 1601
     assert 1601 - sum(ended) <= router.changed[SAVED] <= 1601

@@ -20,6 +20,7 @@ from otel_llm_router.signals.instruments import routing
 from otel_llm_router.telemetry import _attempt_record, _context, _errors, _genai, _guard, _usage
 from otel_llm_router.telemetry._block import Block
 from otel_llm_router.telemetry._recorder import add_event, as_they_are, nothing
+from otel_llm_router.telemetry._tally import Tally, together
 from otel_llm_router.telemetry._usage import Usage
 
 if TYPE_CHECKING:
@@ -84,7 +85,6 @@ class Attempt(Block):
     outcome = ""
     error_type = ""
     streaming = False
-    chunks = 0
     response_model: str | None = None
     hop: Fallback | None = None
     known_cost: tuple[float, CostSource] | None = None
@@ -93,8 +93,7 @@ class Attempt(Block):
     complete = False
     span: Span = INVALID_SPAN
     leave_flight: Callable[[], None] = staticmethod(nothing)
-    _first: int | None = None
-    _last: int | None = None
+    _tallies: tuple[Tally, ...] = ()
     _keep_open = False
     _settle: Callable[[], None] | None = None
     _previous: Context | None = None
@@ -210,13 +209,17 @@ class Attempt(Block):
 
     # --- streams --------------------------------------------------------------------------------
 
-    def chunk(self, now: int) -> None:
-        """Account for one chunk with content that arrived at ``now`` (``perf_counter_ns``)."""
-        self.chunks += 1
-        self._last = now
-        if self._first is None:
-            self._first = now
-            add_event(self.span, spans.FIRST_TOKEN_EVENT, {})
+    def follow(self, tally: Tally) -> None:
+        """Take the chunks that ``tally`` counts, from their first, for the attempt's."""
+        if tally not in self._tallies:
+            self._tallies = (*self._tallies, tally)
+            if len(self._tallies) == 1:
+                add_event(self.span, spans.FIRST_TOKEN_EVENT, {})
+
+    @property
+    def chunks(self) -> int:
+        """Chunks with content so far."""
+        return together(self._tallies).chunks
 
     def keep_open(self, settle: Callable[[], None] | None = None) -> None:
         """Let a stream end the attempt, not the ``with`` block that opened it.
@@ -237,14 +240,16 @@ class Attempt(Block):
     @property
     def time_to_first_chunk(self) -> float | None:
         """Seconds to the first chunk with content, of a stream that had one."""
-        return None if self._first is None else max(0, self._first - self.began) / 1e9
+        first = together(self._tallies).first
+        return None if first is None else max(0, first - self.began) / 1e9
 
     @property
     def time_per_output_chunk(self) -> float | None:
         """Mean seconds between chunks with content after the first, of a stream that had several."""
-        if self._first is None or self._last is None or self.chunks < 2:  # noqa: PLR2004  # two make one interval
+        seen = together(self._tallies)
+        if seen.first is None or seen.last is None or seen.chunks < 2:  # noqa: PLR2004  # two make one interval
             return None
-        return (self._last - self._first) / 1e9 / (self.chunks - 1)
+        return (seen.last - seen.first) / 1e9 / (seen.chunks - 1)
 
     # --- the end --------------------------------------------------------------------------------
 

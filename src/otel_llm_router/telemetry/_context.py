@@ -8,12 +8,17 @@ because a generator may be left from another task, thread or the garbage collect
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
+from contextvars import Context as Variables
+from contextvars import ContextVar, copy_context
+from typing import TYPE_CHECKING, Any, cast
 
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN, Span, set_span_in_context
+
+from otel_llm_router.telemetry import _guard
 
 if TYPE_CHECKING:
     from otel_llm_router.telemetry._attempt import Attempt
@@ -25,6 +30,72 @@ _ATTEMPT = otel_context.create_key("otel_llm_router.attempt")
 """Where the API keeps the current span: with it, span and request enter a context in one step."""
 _replace: Callable[[Context, str, object], None] = dict.__setitem__  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
 """Changes a context of our own, which the API lets nobody do, so that it does not keep what has ended."""
+
+
+def _variable() -> ContextVar[Context] | None:
+    """Return the context variable that OpenTelemetry keeps its context in, or None if it keeps it elsewhere."""
+    marker = Context({"otel_llm_router": "marker"})
+    token = otel_context.attach(marker)
+    try:
+        return next((variable for variable, value in copy_context().items() if value is marker), None)
+    finally:
+        otel_context.detach(token)
+
+
+Switches = tuple[Callable[[], Context], Callable[[Context], Any], Callable[[Any], object]]
+
+
+def _switches() -> Switches:
+    """Return the quickest functions that say what is current, and enter and leave a context.
+
+    A stream enters and leaves one for each chunk. OpenTelemetry's functions do no more than ask a context
+    variable, through two calls that take longer than the variable does. It is found by looking where a context
+    went, in variables of our own that nobody sees.
+    """
+    with _guard.guard("context.variable"), contextlib.suppress(LookupError):  # a variable without a default
+        variable = Variables().run(_variable)
+        if variable is not None:
+            Variables().run(variable.get)
+            return variable.get, variable.set, variable.reset
+    return _current, _step_in, _step_out
+
+
+def _current() -> Context:
+    with _guard.guard("context.current"):
+        return otel_context.get_current()
+    return Context()
+
+
+@_guard.guarded("context.step_in")
+def _step_in(context: Context) -> Any:
+    return otel_context.attach(context)
+
+
+@_guard.guarded("context.step_out")
+def _step_out(token: Any) -> None:
+    if token is not None:
+        otel_context.detach(token)
+
+
+current, step_in, step_out = _switches()
+"""What is current; what makes a context current for a step and returns a token; what takes the token back.
+
+Only `step_out` raises, a ``ValueError`` where an awaited step ended in other variables than it began in: see `stray`.
+"""
+
+
+def stray(token: Any) -> None:
+    """Step out where `step_out` could not."""
+    before = token.old_value
+    step_in(before if isinstance(before, Context) else Context())
+
+
+def step_back(token: Any) -> None:
+    """Step out, wherever that is."""
+    try:
+        step_out(token)
+    except ValueError:
+        stray(token)
 
 
 def current_request() -> Request | None:
@@ -109,12 +180,12 @@ class attached:  # noqa: N801  # reads as a statement
 
 def enter(context: Context) -> Context:
     """Make ``context`` current and return what was current before."""
-    previous = otel_context.get_current()
-    otel_context.attach(context)
+    previous = current()
+    step_in(context)
     return previous
 
 
 def leave(context: Context, previous: Context) -> None:
     """Make ``previous`` current again, unless something else became current in between."""
-    if otel_context.get_current() is context:
-        otel_context.attach(previous)
+    if current() is context:
+        step_in(previous)

@@ -10,17 +10,19 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Any, Protocol
 
-from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 
-from otel_llm_router.telemetry import _guard
+from otel_llm_router.telemetry._context import current, step_back, step_in, step_out, stray
 
 
 class Observer(Protocol):
     """What is told of a generator's life. Each end is reported once."""
 
-    def chunk(self, chunk: Any) -> None:
-        """Take one yielded item."""
+    plain: Callable[[Any], bool]
+    """Takes one yielded item, and says whether; if not it is for `examine`."""
+
+    def examine(self, chunk: Any) -> None:
+        """Take one yielded item that `plain` did not take."""
         ...
 
     def finish(self) -> None:
@@ -36,33 +38,11 @@ class Observer(Protocol):
         ...
 
 
-class Scope:
-    """The context that a generator's body sees, kept between its steps."""
+Start = Callable[..., tuple[Any, Context | None, Observer]]
+"""Called with the driver's arguments at the first step; returns what to drive, what it sees as current, and whom to tell."""
 
-    __slots__ = ("_inside", "_outside")
-
-    def __init__(self, context: Context | None) -> None:
-        self._inside = context
-        self._outside: Context | None = None
-
-    def enter(self) -> None:
-        """Make the body's context current."""
-        with _guard.guard("step.enter"):
-            self._outside = otel_context.get_current()
-            if self._inside is not None:
-                otel_context.attach(self._inside)
-
-    def leave(self) -> None:
-        """Keep what the body made current, and give the consumer back what it had."""
-        with _guard.guard("step.leave"):
-            self._inside = otel_context.get_current()
-            if self._outside is not None:
-                otel_context.attach(self._outside)
-
-
-Start = Callable[..., tuple[Any, Scope, Observer]]
-"""Called with the driver's arguments at the first step; returns what to drive."""
-
+# What happens at each step is written out here, twice: a call costs a tenth of what a chunk may.
+#
 # A consumer's close is forwarded as the GeneratorExit that it is, like any exception thrown in: the body
 # may return, raise, or go on yielding, and each has the same consequence as without us.
 
@@ -71,29 +51,31 @@ def sync_driver(start: Start) -> Callable[..., Generator[Any, Any, Any]]:
     """Return a generator function that runs the generator ``start`` returns inside its scope."""
 
     def driver(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
-        body, scope, observer = start(*args, **kwargs)
+        body, given, observer = start(*args, **kwargs)
+        inside = current() if given is None else given
         sent: Any = None
         thrown: BaseException | None = None
         while True:
-            closing = isinstance(thrown, GeneratorExit)
-            scope.enter()
+            token = step_in(inside)
             try:
                 item = body.send(sent) if thrown is None else body.throw(thrown)
             except StopIteration as end:
-                scope.leave()
-                (observer.abort if closing else observer.finish)()
+                step_out(token)
+                _returned(observer, thrown)
                 return end.value
             except BaseException as error:
-                scope.leave()
-                _failed(observer, error, closing=closing)
+                step_out(token)
+                _failed(observer, error, thrown)
                 raise
-            scope.leave()
-            observer.chunk(item)
-            sent, thrown = None, None
+            inside = current()
+            step_out(token)
+            if not observer.plain(item):
+                observer.examine(item)
+            thrown = None
             try:
                 sent = yield item
             except BaseException as error:  # noqa: BLE001  # the body decides what to do with it
-                thrown = error
+                sent, thrown = None, error
 
     return driver
 
@@ -102,38 +84,54 @@ def async_driver(start: Start) -> Callable[..., AsyncGenerator[Any, Any]]:
     """Return an asynchronous generator function that runs the generator ``start`` returns inside its scope."""
 
     async def driver(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
-        body, scope, observer = start(*args, **kwargs)
+        body, given, observer = start(*args, **kwargs)
+        inside = current() if given is None else given
         sent: Any = None
         thrown: BaseException | None = None
         while True:
-            closing = isinstance(thrown, GeneratorExit)
-            if isinstance(thrown, GeneratorExit) and (body.ag_frame is None or body.ag_running):
+            if thrown is not None and _is_closed(body, thrown):
                 observer.abort()  # the end of an event loop closes all its generators, the body beside us
                 raise thrown
-            scope.enter()
+            token = step_in(inside)
             try:
                 item = await (body.asend(sent) if thrown is None else body.athrow(thrown))
             except StopAsyncIteration:
-                scope.leave()
-                (observer.abort if closing else observer.finish)()
+                step_back(token)
+                _returned(observer, thrown)
                 return
             except BaseException as error:
-                scope.leave()
-                _failed(observer, error, closing=closing)
+                step_back(token)
+                _failed(observer, error, thrown)
                 raise
-            scope.leave()
-            observer.chunk(item)
-            sent, thrown = None, None
+            inside = current()
+            try:
+                step_out(token)
+            except ValueError:
+                stray(token)
+            if not observer.plain(item):
+                observer.examine(item)
+            thrown = None
             try:
                 sent = yield item
             except BaseException as error:  # noqa: BLE001  # the body decides what to do with it
-                thrown = error
+                sent, thrown = None, error
 
     return driver
 
 
-def _failed(observer: Observer, error: BaseException, *, closing: bool) -> None:
-    if closing:
+def _is_closed(body: Any, thrown: BaseException) -> bool:
+    return isinstance(thrown, GeneratorExit) and (body.ag_frame is None or body.ag_running)
+
+
+def _returned(observer: Observer, thrown: BaseException | None) -> None:
+    if isinstance(thrown, GeneratorExit):
+        observer.abort()
+    else:
+        observer.finish()
+
+
+def _failed(observer: Observer, error: BaseException, thrown: BaseException | None) -> None:
+    if isinstance(thrown, GeneratorExit):
         observer.abort()
     else:
         observer.fail(error)

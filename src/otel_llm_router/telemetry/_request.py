@@ -23,6 +23,7 @@ from otel_llm_router.telemetry._decision import Decision
 from otel_llm_router.telemetry._fallback import Fallback
 from otel_llm_router.telemetry._recorder import Recorder, add_event, as_they_are, nothing
 from otel_llm_router.telemetry._streams import StreamProbe, probe_of, track
+from otel_llm_router.telemetry._tally import Tally, together
 
 if TYPE_CHECKING:
     from otel_llm_router.telemetry._telemetry import Telemetry
@@ -54,12 +55,11 @@ class Request(Block):
     delivered = 0
     streaming = False
     waited = 0
-    first_token: int | None = None
-    last_token: int | None = None
-    stream_chunks = 0
     last_attempt: Attempt | None = None
     span: Span = INVALID_SPAN
     leave_flight: Callable[[], None] = staticmethod(nothing)
+    front: StreamProbe | None = None
+    _tallies: tuple[Tally, ...] = ()
     _waiting_since = 0
     _keep_open = False
     _driven = False
@@ -187,7 +187,7 @@ class Request(Block):
             owner = None if self._driven else self
             measured = probe_of(stream)
             if measured is not None:  # an instrumentation made the attempt and measures its stream already
-                measured.request = owner
+                measured.adopt(owner)
                 return stream
             attempt = _context.current_attempt()
             if attempt is not None and attempt.request is not self:
@@ -243,12 +243,25 @@ class Request(Block):
         """Move the point where an untold attempt began to ``now``; called by a decision at its end."""
         self._boundary = now
 
-    def chunk(self, now: int) -> None:
-        """Account for one chunk with content given to the client at ``now``."""
-        self.stream_chunks += 1
-        self.last_token = now
-        if self.first_token is None:
-            self.first_token = now
+    def follow(self, tally: Tally) -> None:
+        """Take the chunks that ``tally`` counts, from their first, for chunks that the client was given."""
+        if tally not in self._tallies:
+            self._tallies = (*self._tallies, tally)
+
+    @property
+    def stream_chunks(self) -> int:
+        """Chunks with content that the client was given so far."""
+        return together(self._tallies).chunks
+
+    @property
+    def first_token(self) -> int | None:
+        """When the client was given the first of them, by ``perf_counter_ns``."""
+        return together(self._tallies).first
+
+    @property
+    def last_token(self) -> int | None:
+        """When the client was given the last of them."""
+        return together(self._tallies).last
 
     def keep_open(self) -> None:
         """Let a stream end the request, not the block or call that began it."""

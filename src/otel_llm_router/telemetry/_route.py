@@ -12,8 +12,10 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from opentelemetry.context import Context
+
 from otel_llm_router.telemetry import _guard
-from otel_llm_router.telemetry._drive import Scope, async_driver, sync_driver
+from otel_llm_router.telemetry._drive import async_driver, sync_driver
 from otel_llm_router.telemetry._streams import StreamProbe
 
 if TYPE_CHECKING:
@@ -36,11 +38,11 @@ def decorate(telemetry: Telemetry, function: F, *, strategy: str, model: ModelOf
             name = _requested_model(model, position, args, kwargs)
         return telemetry.request(model=name, strategy=strategy)
 
-    def start(*args: Any, **kwargs: Any) -> tuple[Any, Scope, StreamProbe]:
+    def start(*args: Any, **kwargs: Any) -> tuple[Any, Context, StreamProbe]:
         body = function(*args, **kwargs)  # raises here, before a request has begun, when the arguments do not fit
         request = begin(args, kwargs)
         request.drive()
-        return body, Scope(request.context), StreamProbe(request=request)
+        return body, request.context, StreamProbe(request=request)
 
     async def coroutine(*args: Any, **kwargs: Any) -> Any:
         request = begin(args, kwargs)

@@ -13,13 +13,26 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 import wrapt
+from opentelemetry.context import Context
 
-from otel_llm_router.telemetry._drive import Scope
+from otel_llm_router.telemetry._context import current, step_back, step_in, step_out
 
 if TYPE_CHECKING:
     from otel_llm_router.telemetry._streams import Lifeline, StreamProbe
 
 _CLOSING: Final = frozenset({"close", "aclose"})
+
+
+class _Reading:
+    """How far an object has been read: one thing to ask a proxy for, as asking a proxy is slow."""
+
+    __slots__ = ("inside", "iterator", "probe", "stream")
+
+    def __init__(self, stream: Any, probe: StreamProbe) -> None:
+        self.stream = stream
+        self.probe = probe
+        self.iterator: Any = None
+        self.inside: Context = current() if probe.context is None else probe.context
 
 
 class _Proxy(wrapt.ObjectProxy):  # pyright: ignore[reportMissingTypeArgument]  # generic in wrapt 2 only
@@ -30,8 +43,7 @@ class _Proxy(wrapt.ObjectProxy):  # pyright: ignore[reportMissingTypeArgument]  
         self._self_stream: Any = wrapped
         self._self_lifeline = lifeline
         self._self_probe = probe = lifeline.probe
-        self._self_scope = Scope(probe.context)
-        self._self_iterator: Any = None
+        self._self_reading = _Reading(wrapped, probe)
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._self_stream, name)
@@ -65,22 +77,24 @@ class _SyncProxy(_Proxy):
         return self
 
     def __next__(self) -> Any:
-        probe, scope = self._self_probe, self._self_scope
-        scope.enter()
+        reading: _Reading = self._self_reading
+        token = step_in(reading.inside)
         try:
-            if self._self_iterator is None:
-                self._self_iterator = iter(self._self_stream)
-            item = next(self._self_iterator)
+            if reading.iterator is None:
+                reading.iterator = iter(reading.stream)
+            item = next(reading.iterator)
         except StopIteration:
-            scope.leave()
-            probe.finish()
+            step_out(token)
+            reading.probe.finish()
             raise
         except BaseException as error:
-            scope.leave()
-            probe.fail(error)
+            step_out(token)
+            reading.probe.fail(error)
             raise
-        scope.leave()
-        probe.chunk(item)
+        reading.inside = current()
+        step_out(token)
+        if not reading.probe.plain(item):
+            reading.probe.examine(item)
         return item
 
 
@@ -91,22 +105,24 @@ class _AsyncProxy(_Proxy):
         return self
 
     async def __anext__(self) -> Any:
-        probe, scope = self._self_probe, self._self_scope
-        scope.enter()
+        reading: _Reading = self._self_reading
+        token = step_in(reading.inside)
         try:
-            if self._self_iterator is None:
-                self._self_iterator = self._self_stream.__aiter__()
-            item = await self._self_iterator.__anext__()
+            if reading.iterator is None:
+                reading.iterator = reading.stream.__aiter__()
+            item = await reading.iterator.__anext__()
         except StopAsyncIteration:
-            scope.leave()
-            probe.finish()
+            step_back(token)
+            reading.probe.finish()
             raise
         except BaseException as error:
-            scope.leave()
-            probe.fail(error)
+            step_back(token)
+            reading.probe.fail(error)
             raise
-        scope.leave()
-        probe.chunk(item)
+        reading.inside = current()
+        step_back(token)
+        if not reading.probe.plain(item):
+            reading.probe.examine(item)
         return item
 
 

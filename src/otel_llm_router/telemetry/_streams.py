@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from opentelemetry.context import Context
 
 from otel_llm_router.signals import attributes
-from otel_llm_router.telemetry import _deferred, _guard, _usage
-from otel_llm_router.telemetry._drive import Scope, async_driver, sync_driver
+from otel_llm_router.telemetry import _chunks, _deferred, _guard, _usage
+from otel_llm_router.telemetry._drive import async_driver, sync_driver
+from otel_llm_router.telemetry._tally import Tally
 
 if TYPE_CHECKING:
     from otel_llm_router.telemetry._attempt import Attempt
@@ -26,7 +27,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_PROBE: Final = "_otel_llm_router_probe"
+PROBE: Final = "_otel_llm_router_probe"
+"""Where a stream object carries the lifeline of its probe."""
+_TRIES: Final = 3
+"""Chunks with content that a stream may learn a quick look from: shapes of which none is plain stop costing then."""
 
 
 class StreamProbe:
@@ -37,12 +41,27 @@ class StreamProbe:
         attempt: The attempt that ends with the stream.
 
     Both are open to be read; ``usage`` is the last usage object that a chunk carried, and ``stepping``
-    is for whoever drives the stream to say that the next chunk is being produced.
+    is for whoever drives the stream to say that the next chunk is being produced. ``inside`` is what should
+    be current meanwhile; None without an owner, and once the stream has ended. ``looks`` is whether it wants to
+    see the chunks; ``plain`` accounts for a chunk if it is a plain one, and says whether, for `examine` to see
+    the others.
+
+    What a chunk costs was a choice. Kept until the end and looked at then, chunks would cost the same later,
+    be held beyond their time, and say what their consumer has made of them. So each is looked at when it comes,
+    quickly: of a plain one, which is nearly every one after the first, are kept the time and the number.
     """
+
+    looks_of_its_own: Sequence[_chunks.MakeLook] = ()
+    """Quick looks at what a library's chunks look like, tried first."""
 
     def __init__(self, *, request: Request | None = None, attempt: Attempt | None = None) -> None:
         self.request = request
         self.attempt = attempt
+        self.tally = Tally()
+        self.inside: Context | None = self.context
+        self.looks = True
+        self.plain: _chunks.Look = _chunks.never
+        self._tries = _TRIES
         self._open = [True]
         self._estimable = True
         self.complete = False
@@ -54,9 +73,20 @@ class StreamProbe:
 
     @property
     def context(self) -> Context | None:
-        """What should be current while the next chunk is produced."""
+        """The context of the attempt, else of the request."""
         owner = self.attempt or self.request
         return owner.context if owner is not None else None
+
+    def behind(self) -> Context | None:
+        """Return what to make current after a step that ends the stream, if not what was before it."""
+        return None
+
+    def adopt(self, request: Request | None) -> None:
+        """Let ``request``, which gives the stream to its client, end with it."""
+        self.request = request
+        self.inside = self.context
+        if self.tally.chunks:
+            self.report()
 
     @property
     def live(self) -> bool:
@@ -65,23 +95,52 @@ class StreamProbe:
 
     def chunk(self, chunk: Any) -> None:
         """Account for one chunk."""
+        if not self.plain(chunk):
+            self.examine(chunk)
+
+    def examine(self, chunk: Any) -> None:
+        """Account for a chunk that is not `plain`."""
         with _guard.guard("stream.chunk"):
-            if _usage.has_content(chunk):
-                now = time.perf_counter_ns()
-                if self.attempt is not None:
-                    self.attempt.chunk(now)
-                if self.request is not None:
-                    self.request.chunk(now)
-                self._estimable = self._estimable and _usage.counts_tokens(chunk)
-            self.complete = self.complete or _usage.is_last(chunk)
-            found = _usage.find(chunk)
-            if found is not None:
-                if self._first_usage is None:
-                    self._first_usage = found
-                self.usage = found
-            if self.attempt is not None and (self.complete or self.attempt.response_model is None):
-                self.attempt.complete = self.complete
-                self.attempt.describe(chunk)
+            self.inspect(chunk, time.perf_counter_ns())
+
+    def inspect(self, chunk: Any, now: int) -> None:
+        """Look at a chunk closely, which arrived at ``now`` (``perf_counter_ns``)."""
+        if _chunks.has_content(chunk):
+            self.count(chunk, now)
+            self._estimable = self._estimable and _chunks.counts_tokens(chunk)
+        self.complete = self.complete or _chunks.is_last(chunk)
+        found = _usage.find(chunk)
+        if found is not None:
+            if self._first_usage is None:
+                self._first_usage = found
+            self.usage = found
+        self.tell(chunk)
+
+    def count(self, chunk: Any, now: int) -> None:
+        """Count a chunk with content, and learn from it how to see the next."""
+        tally = self.tally
+        tally.last = now
+        tally.chunks += 1
+        if tally.first is None:
+            tally.first = now
+            self.report()
+        if self.plain is _chunks.never and self._tries:
+            self._tries -= 1
+            self.plain = _chunks.learn(chunk, tally, self.looks_of_its_own)
+
+    def report(self) -> None:
+        """Say to whom the chunks belong that are counted; called at the first."""
+        if self.attempt is not None:
+            self.attempt.follow(self.tally)
+        if self.request is not None:
+            self.request.follow(self.tally)
+
+    def tell(self, chunk: Any) -> None:
+        """Tell the attempt what a chunk says of the answer."""
+        attempt = self.attempt
+        if attempt is not None and (self.complete or attempt.response_model is None):
+            attempt.complete = self.complete
+            attempt.describe(chunk)
 
     def whole(self, answer: Any) -> None:
         """End with an answer that turned out to be no stream."""
@@ -121,9 +180,15 @@ class StreamProbe:
 
     def _close(self) -> bool:
         try:
-            return self._open.pop()
+            self._open.pop()
         except IndexError:
             return False
+        self.closed()
+        return True
+
+    def closed(self) -> None:
+        """Take note of the end; called once."""
+        self.inside = None
 
     def settle(self) -> None:
         """Hand the usage seen so far over to the attempt; called before its end, whoever brings that about."""
@@ -172,9 +237,9 @@ def track(stream: T, probe: StreamProbe) -> T:
     tracked: Any
     lifeline = Lifeline(probe)
     if inspect.isasyncgen(stream):
-        tracked = async_driver(lambda: (stream, Scope(probe.context), lifeline.probe))()
+        tracked = async_driver(lambda: (stream, probe.context, lifeline.probe))()
     elif inspect.isgenerator(stream):
-        tracked = sync_driver(lambda: (stream, Scope(probe.context), lifeline.probe))()
+        tracked = sync_driver(lambda: (stream, probe.context, lifeline.probe))()
     elif is_stream(stream):
         from otel_llm_router.telemetry._stream_proxy import proxy  # noqa: PLC0415  # wrapt only where it is needed
 
@@ -200,13 +265,13 @@ def is_stream(answer: Any) -> bool:
 def carry(stream: Any, probe: StreamProbe) -> bool:
     """Let a stream object carry the probe that an instrumentation measures it with; False if it cannot."""
     try:
-        vars(stream)[_PROBE] = Lifeline(probe)
-    except TypeError:
+        object.__setattr__(stream, PROBE, Lifeline(probe))  # asking for its dictionary would slow the object down
+    except (AttributeError, TypeError):
         return False
     return True
 
 
 def probe_of(stream: Any) -> StreamProbe | None:
     """Return the probe that a stream carries, as long as the stream has not ended."""
-    lifeline = getattr(stream, "__dict__", {}).get(_PROBE)
+    lifeline = getattr(stream, PROBE, None)
     return lifeline.probe if isinstance(lifeline, Lifeline) and lifeline.probe.live else None

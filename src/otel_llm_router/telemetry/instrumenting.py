@@ -4,11 +4,13 @@ Room: `telemetry`. For code in `otel_llm_router.instrumentation`, and for instru
 elsewhere and want the same care.
 """
 
-from otel_llm_router.telemetry._context import attached
+from otel_llm_router.telemetry._chunks import unlike
+from otel_llm_router.telemetry._context import attached, current, step_back, step_in, step_out, stray
 from otel_llm_router.telemetry._deferred import defer
 from otel_llm_router.telemetry._guard import guard, guarded, state
 from otel_llm_router.telemetry._recorder import SCOPE, Recorder
-from otel_llm_router.telemetry._streams import StreamProbe, carry, probe_of, track
+from otel_llm_router.telemetry._streams import PROBE, StreamProbe, carry, probe_of, track
+from otel_llm_router.telemetry._tally import Tally
 from otel_llm_router.telemetry._usage import Usage
 
 
@@ -25,17 +27,25 @@ def set_strict(*, strict: bool) -> None:
 
 
 __all__ = [
+    "PROBE",
     "SCOPE",
     "Recorder",
     "StreamProbe",
+    "Tally",
     "Usage",
     "attached",
     "carry",
+    "current",
     "defer",
     "guard",
     "guarded",
     "probe_of",
     "recorder",
     "set_strict",
+    "step_back",
+    "step_in",
+    "step_out",
+    "stray",
     "track",
+    "unlike",
 ]

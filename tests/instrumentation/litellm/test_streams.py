@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 from typing import Any
 
@@ -184,6 +185,23 @@ async def test_the_consumer_never_inherits_our_context(make_router: Any, ask: An
         assert telemetry.current() is None
         break
     assert otel_context.get_current() is before
+
+
+@pytest.mark.parametrize("cut", [None, 4])
+async def test_the_consumer_gets_its_own_context_back_after_the_end_and_after_a_break(
+    make_router: Any, ask: Any, captured: testing.Captured, cut: int | None
+) -> None:
+    litellm = pytest.importorskip("litellm")
+    router = make_router(num_retries=0)
+    answer = {"completion_tokens": 9} if cut is None else {"completion_tokens": 9, "cut_after": cut}
+    with captured.tracer_provider.get_tracer("application").start_as_current_span("consumer"):
+        before = otel_context.get_current()
+        stream = await router.acompletion("smart", ask(alpha=[answer]), stream=True)
+        with contextlib.suppress(litellm.APIConnectionError):
+            async for _ in stream:
+                assert otel_context.get_current() is before
+        assert otel_context.get_current() is before
+    assert captured.value("llm_router.inference") == 1
 
 
 async def test_many_streams_at_once(make_router: Any, ask: Any, captured: testing.Captured, providers: Any) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 
 from otel_llm_router import telemetry
 from otel_llm_router.instrumentation.litellm._deployments import mapping, split_model
-from otel_llm_router.instrumentation.litellm._streams import LiteLLMProbe
+from otel_llm_router.instrumentation.litellm._probe import LiteLLMProbe
 from otel_llm_router.telemetry.instrumenting import defer
 
 _TICKET: Final = "_otel_llm_router_cost_ticket"

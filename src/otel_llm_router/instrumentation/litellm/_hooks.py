@@ -14,6 +14,7 @@ from otel_llm_router import telemetry
 from otel_llm_router.instrumentation.litellm import _cache, _cost, _deployments, _handover, _streams
 from otel_llm_router.instrumentation.litellm._calls import Call, Level, calling, current_call, current_level, entered
 from otel_llm_router.instrumentation.litellm._decisions import Arguments, DecisionHooks, Keywords, Wrapped, strategy_of
+from otel_llm_router.instrumentation.litellm._probe import LiteLLMProbe
 from otel_llm_router.telemetry.instrumenting import attached, guard, probe_of
 
 
@@ -70,7 +71,7 @@ class Hooks(DecisionHooks):
             self._watch.streamed()
         if probe_of(response) is not None:  # the Router returned the provider's stream as it is
             return response
-        return _streams.watch(response, _streams.LiteLLMProbe())
+        return _streams.watch(response, LiteLLMProbe())
 
     def sync_request(self, wrapped: Wrapped, instance: Any, args: Arguments, kwargs: Keywords) -> Any:
         """``Router.function_with_fallbacks``: may run the request in a thread of its own."""
@@ -189,7 +190,7 @@ class Hooks(DecisionHooks):
             if call is None or call.attempt is None or call.stream_tagged or call.attempt.ended:
                 return result
             call.stream_tagged = True
-            probe = _streams.LiteLLMProbe(attempt=call.attempt, chunks=getattr(instance, "chunks", None))
+            probe = LiteLLMProbe(attempt=call.attempt, chunks=getattr(instance, "chunks", None))
             _streams.watch(instance, probe)
             _cost.expect(probe, getattr(instance, "logging_obj", None), self._watch.unpaid)
         return result
