@@ -113,6 +113,25 @@ def test_a_record_that_waits_while_its_series_ends_is_counted_elsewhere(descript
     assert series(store, description) == {"a=other": 1}
 
 
+def test_a_level_that_goes_elsewhere_while_it_is_read_is_read_once() -> None:
+    store = Aggregation()
+    store.family(BUSY).bind({"a": "x"}).add(1)
+    store.family(BUSY).bind({"a": "other"})
+    family, came = untyped(store.family(BUSY)), list[str]()
+
+    class FasterThread:
+        def __enter__(self) -> None: ...
+
+        def __exit__(self, *exc: object) -> None:
+            if not came:
+                came.append("x")
+                store.retire("busy", "a", "x", "other")
+
+    family._lock = FasterThread()
+    assert sum(series(store, BUSY).values()) == 1
+    assert series(store, BUSY) == {"a=other": 1}
+
+
 def test_a_series_that_comes_back_began_later_whatever_the_clock_does(monkeypatch: pytest.MonkeyPatch) -> None:
     store = Aggregation()
     monkeypatch.setattr(_store.time, "time_ns", lambda: 1_000)
@@ -147,6 +166,17 @@ def test_label_sets_that_nobody_uses_make_room() -> None:
     hits.bind({"k": "junk-1"}).add(1)
     hits.bind({"k": "late"}).add(1)
     assert series(store, HITS) == {"k=junk-1": 2, "k=late": 1, "otel.metric.overflow=true": 3}
+
+
+def test_label_sets_whose_handles_may_be_in_use_stay() -> None:
+    clock = Clock()
+    store = Aggregation(clock=clock)
+    hits = store.family(HITS)
+    for number in range(LIMIT):
+        hits.bind({"k": str(number)}).add(1)
+    clock.now += LONG - 2
+    hits.bind({"k": "early"}).add(1)
+    assert series(store, HITS) == {**{f"k={number}": 1 for number in range(LIMIT)}, "otel.metric.overflow=true": 1}
 
 
 def test_what_is_used_and_what_is_under_way_stays() -> None:
@@ -210,8 +240,11 @@ def test_a_reader_of_changes_sees_a_level_leave_where_it_was() -> None:
     assert changes(view, store) == {("busy", "x"): 3}
     store.retire("busy", "a", "x", "other")
     assert changes(view, store) == {("busy", "x"): -3, ("busy", "other"): 3}
+    store.family(BUSY).bind({"a": "x"}).add(4)
+    assert changes(view, store) == {("busy", "x"): 4}
+    store.retire("busy", "a", "x", "other")
     store.family(BUSY).bind({"a": "x"}).add(1)
-    assert changes(view, store) == {("busy", "x"): 1}
+    assert changes(view, store) == {("busy", "other"): 4, ("busy", "x"): -3}
     assert changes(view, store) == {}
 
 
