@@ -3,49 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from opentelemetry.sdk.metrics.export import AggregationTemporality, HistogramDataPoint
+from opentelemetry.sdk.metrics.export import HistogramDataPoint
 
-from otel_llm_router.aggregation import Aggregation, Description, HistogramPoint, Labels, _store
+from otel_llm_router.aggregation import Aggregation, Description, HistogramPoint, _store
 from otel_llm_router.aggregation._data import View
 from otel_llm_router.aggregation._handles import measured_in
-from otel_llm_router.aggregation._store import IDLE
-
-HITS = Description(name="hits", shape="counter")
-BUSY = Description(name="busy", shape="up_down_counter")
-WAIT = Description(name="wait", shape="histogram", bounds=(2.0, 4.0))
-FAMILIES = (HITS, BUSY, WAIT)
-LIMIT = 5
-LONG = IDLE + _store.HELD + 1
-
-
-DELTA: Any = dict.fromkeys(("counter", "histogram", "up_down_counter"), AggregationTemporality.DELTA)
-
-
-class Clock:
-    """Time that passes when it is told to."""
-
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def untyped(whatever: Any) -> Any:
-    """Return it to look inside."""
-    return whatever
+from tests.aggregation.idle_series import BUSY, DELTA, FAMILIES, HITS, LIMIT, LONG, WAIT, Clock, few_series, untyped
 
 
 @pytest.fixture(autouse=True)
-def few_series() -> Iterator[None]:
+def limited() -> Iterator[None]:
     """An instrument has few label sets."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_store, "MAX_SERIES", LIMIT)
+    with few_series():
         yield
 
 
@@ -264,157 +236,6 @@ def test_a_reader_of_changes_in_a_forked_child_reports_only_its_own() -> None:
     os.waitpid(child, 0)
     assert os.read(reading, 1000).decode() == repr({(one.name, "x"): 1 for one in FAMILIES})
     assert changes(view, store) == {}
-
-
-# --- whatever happens, in whatever order ----------------------------------------------------------
-
-families = st.sampled_from(FAMILIES)
-values = st.sampled_from("abcdef")
-steps = st.lists(
-    st.one_of(
-        st.tuples(st.just("record"), families, values, values),
-        st.tuples(st.just("again"), st.integers(0, 20)),
-        st.tuples(st.just("leave"), st.integers(0, 20)),
-        st.tuples(st.just("retire"), families, st.sampled_from("xy"), values),
-        st.tuples(st.just("passes"), st.sampled_from([1, IDLE / 2, LONG])),
-        st.tuples(st.just("look")),
-    ),
-    max_size=100,
-)
-
-Found = dict[tuple[Labels, int], float]
-"""Values, or counts, of an instrument by labels and start."""
-
-
-class Reader:
-    """A reader of changes, and what they add up to."""
-
-    def __init__(self, store: Aggregation) -> None:
-        self._store = store
-        self._view = View(DELTA)
-        self.seen = dict.fromkeys(FAMILIES, 0.0)
-
-    def look(self) -> None:
-        for metric in self._view.metrics(self._store.snapshot()):
-            (description,) = (one for one in FAMILIES if one.name == metric.name)
-            for point in metric.data.data_points:
-                change = point.count if isinstance(point, HistogramDataPoint) else point.value  # type: ignore[union-attr]
-                assert change >= 0 or description is BUSY
-                if isinstance(point, HistogramDataPoint):
-                    assert min(point.bucket_counts) >= 0
-                    assert sum(point.bucket_counts) == point.count
-                self.seen[description] += change
-
-
-class Run:
-    """A store, what was recorded, and what ended with its series."""
-
-    def __init__(self) -> None:
-        self.clock = Clock()
-        self.store = Aggregation(clock=self.clock)
-        self.often, self.rarely = Reader(self.store), Reader(self.store)
-        self.recorded = dict.fromkeys(FAMILIES, 0.0)
-        self.dropped = dict.fromkeys(FAMILIES, 0.0)
-        self.ended = set[tuple[str, tuple[Labels, int]]]()
-        self.used: dict[tuple[str, Labels], float] = {}
-        self.handles: list[tuple[Description, Labels, int, Any]] = []
-        self.under_way: list[Any] = []
-
-    def found(self, description: Description) -> Found:
-        return {
-            (labels, point.start): point.count if isinstance(point, HistogramPoint) else point.value  # type: ignore[union-attr]
-            for labels, point in self.store.snapshot().get(description, {}).items()
-        }
-
-    def step(self, act: Callable[[], object], *, retired: tuple[Description, tuple[str, str]] | None = None) -> None:
-        """Do something, and see that every instrument shows that and nothing else."""
-        before, recorded = {one: self.found(one) for one in FAMILIES}, self.recorded.copy()
-        act()
-        for description in FAMILIES:
-            was, now = before[description], self.found(description)
-            assert len(now) <= LIMIT + 1
-            assert not self.ended & {(description.name, key) for key in now}
-            for labels, start in was.keys() - now.keys():
-                self.ended.add((description.name, (labels, start)))
-                idle_since = self.used.get((description.name, labels), 0) + IDLE + _store.HELD
-                assert (retired and retired[0] is description and retired[1] in labels) or self.clock.now >= idle_since
-            if description is BUSY:
-                assert sum(now.values()) == self.recorded[description]
-                continue
-            self.dropped[description] += sum(was[key] for key in was.keys() - now.keys())
-            assert all(now[key] >= was[key] for key in was.keys() & now.keys())
-            grown = sum(value - was.get(key, 0) for key, value in now.items())
-            assert grown == self.recorded[description] - recorded[description]
-            assert sum(now.values()) + self.dropped[description] == self.recorded[description]
-
-    def add(self, description: Description, handle: Any) -> None:
-        handle.add(1)
-        self.recorded[description] += 1
-        if description is BUSY:
-            self.under_way.append(handle)
-
-    def record(self, description: Description, x: str, y: str) -> None:
-        def act() -> None:
-            handle = self.store.family(description).bind({"x": x, "y": y})
-            (at,) = (key for key, one in untyped(self.store.family(description))._series.items() if one is handle)
-            self.used[description.name, at] = self.clock.now
-            self.handles.append((description, at, handle.cell.start, handle))  # type: ignore[union-attr]
-            self.add(description, handle)
-
-        self.step(act)
-
-    def again(self, which: int) -> None:
-        """Record through a handle that was given out before."""
-        if not self.handles:
-            return
-        description, labels, start, handle = self.handles[which % len(self.handles)]
-        live = (labels, start) in self.found(description)
-        if live and self.clock.now > self.used[description.name, labels] + _store.HELD:
-            return  # to be asked for again
-        was = self.found(description)
-        self.step(lambda: self.add(description, handle))
-        (grown,) = (at for at, value in self.found(description).items() if value != was[at])
-        if live:
-            assert grown == (labels, start)
-        else:
-            assert grown[0] == _store.OVERFLOW or "other" in dict(grown[0]).values()
-            self.often.look()  # what is that late does not make a series used
-
-    def leave(self, which: int) -> None:
-        if self.under_way:
-            handle = self.under_way.pop(which % len(self.under_way))
-            self.recorded[BUSY] -= 1
-            self.step(lambda: handle.add(-1))
-
-    def retire(self, description: Description, key: str, value: str) -> None:
-        self.often.look()  # the value was not used for long
-        self.step(lambda: self.store.retire(description.name, key, value, "other"), retired=(description, (key, value)))
-        assert not any((key, value) in labels for labels, _ in self.found(description))
-
-    def passes(self, seconds: float) -> None:
-        self.often.look()
-        self.clock.now += seconds
-
-    def look(self) -> None:
-        self.rarely.look()
-
-
-@given(steps)
-@settings(deadline=None, max_examples=300)
-def test_what_ends_is_gone_and_everything_else_is_counted_once(steps: list[tuple[Any, ...]]) -> None:
-    run = Run()
-    for action, *given_values in steps:
-        getattr(run, action)(*given_values)
-    run.often.look()
-    run.rarely.look()
-    assert run.often.seen == run.recorded
-    assert run.rarely.seen[BUSY] == run.recorded[BUSY]
-    for description in (HITS, WAIT):
-        missed = run.recorded[description] - run.rarely.seen[description]
-        assert 0 <= missed <= run.dropped[description]
-    while run.under_way:
-        run.leave(0)
-    assert not any(run.found(BUSY).values())
 
 
 def test_what_ended_leaves_nothing_in_memory() -> None:

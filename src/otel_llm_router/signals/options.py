@@ -68,9 +68,9 @@ LABEL_IDLE = Option(
     minimum=0.0,
     description=(
         "Seconds after which a value of an open label that was not seen again makes room for a new one, once the label is "
-        "full: its series end, and when it comes back they begin again at 0. Longer than the export interval, or a reader "
-        "of changes (delta temporality) misses what it had not read. 0 keeps every value for good, and so does the SDK "
-        "(`OTEL_LLM_ROUTER_FAST_PATH=false`)."
+        "full: its series end, and when it comes back they begin again at 0. Set it longer than the export interval: a "
+        "reader of changes (delta temporality) misses what it had not read by then. 0 keeps every value for good, and so "
+        "does the SDK (`OTEL_LLM_ROUTER_FAST_PATH=false`)."
     ),
 )
 PROCESS_METRICS = Option(
