@@ -37,8 +37,8 @@ def untyped(whatever: Any) -> Any:
 
 
 @contextmanager
-def few_series() -> Generator[None, None, None]:
-    """Let an instrument have few label sets."""
+def few_series(limit: int = LIMIT) -> Generator[None, None, None]:
+    """Let an instrument have ``limit`` label sets."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_store, "MAX_SERIES", LIMIT)
+        patch.setattr(_store, "MAX_SERIES", limit)
         yield
