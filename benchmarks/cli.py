@@ -54,8 +54,8 @@ class Plan:
     quick: bool
 
 
-FULL: Final = Plan(rounds={"mock": 6, "http": 4}, seconds=240, memory=20_000, quick=False)
-QUICK: Final = Plan(rounds={"mock": 1, "http": 1}, seconds=60, memory=1_500, quick=True)
+FULL: Final = Plan(rounds={"isolated": 4, "mock": 6, "http": 4}, seconds=240, memory=20_000, quick=False)
+QUICK: Final = Plan(rounds={"isolated": 1, "mock": 1, "http": 1}, seconds=60, memory=1_500, quick=True)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -11,13 +11,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-Workload = Literal["mock", "http"]
+Workload = Literal["isolated", "mock", "http"]
 
 WORKLOADS: Final[Mapping[Workload, str]] = {
+    "isolated": "hollow litellm.Router: the telemetry's own work, hot",
     "mock": "litellm.Router, mock_response (no network)",
     "http": "litellm.Router, an upstream over HTTP in another process",
 }
-"""Where the Router's answers come from."""
+"""What is under load, and where its answers come from."""
 
 OPENAI_SDK_ONLY: Final = "hooks the openai SDK, which mock_response does not pass"
 OWN_SPANS: Final = 2

@@ -17,7 +17,7 @@ from pathlib import Path
 from threading import Timer
 from typing import Any, Final
 
-from benchmarks.configurations import Configuration
+from benchmarks.configurations import Configuration, Workload
 from benchmarks.processes import ANSWER, ROOT, WORKER_SECONDS, WorkerError, cpus, environ_of, python_of
 
 COMPLETE: Final = 0.99
@@ -33,17 +33,21 @@ class Driven:
         configuration: What it runs.
         sink: Base URL of the OTLP receiver.
         run: Name of this run at the receiver; unique.
+        workload: What it sends requests to.
         upstream: Base URL of the upstream; None mocks the answers.
 
     Raises:
         WorkerError: its environment is missing.
     """
 
-    def __init__(self, configuration: Configuration, sink: str, run: str, upstream: str | None) -> None:
+    def __init__(
+        self, configuration: Configuration, sink: str, run: str, workload: Workload, upstream: str | None
+    ) -> None:
         self.configuration = configuration
         self._run = f"{sink}/{run}"
         python = python_of(configuration.environment)
-        command = [str(python), "-m", "benchmarks.worker", configuration.setup, *([upstream] if upstream else [])]
+        command = [str(python), "-m", "benchmarks.worker", configuration.setup, workload]
+        command += [upstream] if upstream else []
         if configuration.instrumented:
             command = [str(python.with_name("opentelemetry-instrument")), *command]
         self._errors = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115  # lives as long as the process

@@ -37,7 +37,8 @@ def measure(
     def one_of(configuration: Configuration) -> dict[str, Any]:
         say(f"memory after {FIRST} and {requests} requests: {configuration.name}")
         try:
-            worker = Driven(configuration, servers.sink, f"memory-{configuration.name.replace('@', '-')}", None)
+            run = f"memory-{configuration.name.replace('@', '-')}"
+            worker = Driven(configuration, servers.sink, run, "mock", None)
         except WorkerError as error:
             return {"reason": str(error)}
         try:

@@ -2,7 +2,7 @@
 
 A round starts one process for each configuration, warms it up, discards the first cycle, and then
 lets them take turns (A B C ... A B C ..., in another order each time) until its time is up. A cycle is the
-blocks of `TURNS`, each for every configuration before the next one.
+blocks of its workload's `Shape`, each for every configuration before the next one.
 """
 
 from __future__ import annotations
@@ -19,32 +19,11 @@ from typing import Any, Final, TypeVar
 from benchmarks.configurations import Configuration, Workload
 from benchmarks.driven import Driven
 from benchmarks.processes import WorkerError
+from benchmarks.shapes import SHAPES
 from benchmarks.stats import percentile
 
 Say = Callable[[str], None]
 T = TypeVar("T")
-
-CELLS: Final[Mapping[tuple[str, int], int]] = {
-    ("plain", 1): 64,
-    ("plain", 32): 96,
-    ("stream", 1): 6,
-    ("stream", 32): 32,
-}
-"""Requests of one block by kind and concurrency; fewer spans than the SDK's queue holds, so that none is dropped unpaid."""
-
-WARM_UP: Final[Mapping[tuple[str, int], int]] = {
-    ("plain", 1): 64,
-    ("plain", 32): 96,
-    ("stream", 1): 2,
-    ("stream", 32): 8,
-}
-"""The same for what is discarded: caches, connections, the first batch."""
-
-TURNS: Final = (
-    *(("plain", 1), ("plain", 32), ("stream", 1)),
-    *(("plain", 1), ("plain", 32), ("stream", 32)),
-)
-"""Blocks of one cycle: plain requests are short, and twice as many turns cost little."""
 
 STARTING: Final = 2
 """Processes that start at the same time."""
@@ -92,6 +71,7 @@ class Round:
 
     def __init__(self, workload: Workload, number: int, servers: Servers, outcome: Outcome, say: Say) -> None:
         self._workload: Workload = workload
+        self._shape = SHAPES[workload]
         self._number = number
         self._servers = servers
         self._outcome = outcome
@@ -112,11 +92,11 @@ class Round:
         found: list[dict[str, Any]] = []
         with ExitStack() as stack:
             self._start([one for one in configurations if one.name not in outcome.reasons], stack)
-            self._cycle(-1, WARM_UP)  # discarded
+            self._cycle(-1, self._shape.warm_up)  # discarded
             deadline = time.monotonic() + seconds
             cycle = 0
             while cycle < LEAST_CYCLES or time.monotonic() < deadline:
-                found.extend(self._cycle(cycle, CELLS))
+                found.extend(self._cycle(cycle, self._shape.cells))
                 cycle += 1
                 left = max(0.0, deadline - time.monotonic())
                 self._tell(f"cycle {cycle} of {len(self._alive)} configurations, {left:.0f} s left")
@@ -146,7 +126,9 @@ class Round:
             self._tell(f"starting {', '.join(one.name for one in some)}")
             for one in some:
                 run = f"{self._workload}-{self._number}-{one.name.replace('@', '-')}"
-                worker = self._attempt(one.name, partial(Driven, one, self._servers.sink, run, upstream))
+                worker = self._attempt(
+                    one.name, partial(Driven, one, self._servers.sink, run, self._workload, upstream)
+                )
                 if worker is not None:
                     stack.callback(worker.close)
                     self._alive[one.name] = worker
@@ -156,7 +138,7 @@ class Round:
 
     def _cycle(self, cycle: int, sizes: Mapping[tuple[str, int], int]) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
-        for turn, (kind, concurrency) in enumerate(TURNS):
+        for turn, (kind, concurrency) in enumerate(self._shape.turns):
             order = sorted(self._alive)
             random.Random(f"{self._number}/{cycle}/{turn}").shuffle(order)
             for name in order:

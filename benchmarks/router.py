@@ -28,13 +28,13 @@ class Load:
         litellm.suppress_debug_info = True
         self.chunks = 0
         self._upstream = upstream
-        self._router: Any = litellm.Router(
+        self.router: Any = litellm.Router(
             model_list=[self._deployment(model) for model in MODELS],
             num_retries=2,
             routing_strategy="simple-shuffle",
         )
-        self._plain = self._body("plain", 20)
-        self._stream = {**self._body("stream", CHUNKS), "stream": True, "stream_options": {"include_usage": True}}
+        self.plain_body = self._body("plain", 20)
+        self.stream_body = {**self._body("stream", CHUNKS), "stream": True, "stream_options": {"include_usage": True}}
 
     def _deployment(self, model: str) -> dict[str, Any]:
         where = {} if self._upstream is None else {"api_base": f"{self._upstream}/v1"}
@@ -54,7 +54,7 @@ class Load:
         Raises:
             RuntimeError: the answer is empty.
         """
-        answer = await self._router.acompletion(**self._plain)
+        answer = await self.router.acompletion(**self.plain_body)
         if not answer.choices[0].message.content:
             raise RuntimeError("an answer is empty")
 
@@ -65,7 +65,7 @@ class Load:
             RuntimeError: chunks are missing.
         """
         chunks = 0
-        async for _ in await self._router.acompletion(**self._stream):
+        async for _ in await self.router.acompletion(**self.stream_body):
             chunks += 1
         if chunks < CHUNKS:
             raise RuntimeError(f"a stream has {chunks} chunks instead of {CHUNKS}")

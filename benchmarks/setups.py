@@ -11,7 +11,7 @@ import os
 import tempfile
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Any
+from typing import Any, Final
 
 
 def nothing() -> None:
@@ -100,6 +100,9 @@ SETUPS: Mapping[str, Callable[[], None]] = {
         openlit,
     )
 }
+
+CALLBACKS: Final = frozenset({"no_op", "litellm_otel", "litellm_prometheus"})
+"""Setups that hook nothing: LiteLLM calls them."""
 
 
 def sdk() -> None:

@@ -1,6 +1,6 @@
 """One process: one configuration, one round. Commands come in on stdin, measurements go out on stdout.
 
-Started as ``python -m benchmarks.worker SETUP [UPSTREAM]``, under ``opentelemetry-instrument`` where the
+Started as ``python -m benchmarks.worker SETUP WORKLOAD [UPSTREAM]``, under ``opentelemetry-instrument`` where the
 configuration wants that; all processes of a round live at the same time and take turns. A command is
 a line of JSON: ``{"do": "block", "kind": "plain", "concurrency": 1, "requests": 50}``, ``{"do": "memory"}`` or
 ``{"do": "end", "registry": METRIC}``. An answer is a line that begins with `ANSWER`.
@@ -26,11 +26,11 @@ class Worker:
     """Does what it is told, on one Router.
 
     Args:
-        upstream: Base URL of the upstream; None mocks the answers.
+        load: What sends the requests.
     """
 
-    def __init__(self, upstream: str | None) -> None:
-        self._load = Load(upstream)
+    def __init__(self, load: Load) -> None:
+        self._load = load
         self._sent = 0
 
     async def answer(self, command: Mapping[str, Any]) -> dict[str, Any]:
@@ -54,14 +54,25 @@ def _registry(metric: str | None) -> float:
     return sum(sample.value for family in families for sample in family.samples if sample.name == metric)
 
 
-async def serve(upstream: str | None, answers: int) -> None:
+async def _begin(setup: str, workload: str, upstream: str | None) -> Load:
+    """Switch the configuration on, and return what sends its requests."""
+    if workload == "isolated":
+        hollow: Any = import_module("benchmarks.hollow.load")
+        return await hollow.hollowed(setups.SETUPS[setup], callback=setup in setups.CALLBACKS)
+    setups.SETUPS[setup]()
+    return Load(upstream)
+
+
+async def serve(answers: int, setup: str, workload: str, upstream: str | None = None) -> None:
     """Answer commands until there are no more.
 
     Args:
-        upstream: See `Worker`.
         answers: File descriptor to answer on.
+        setup: Function of `benchmarks.setups`.
+        workload: Name of the workload.
+        upstream: Base URL of the upstream, where the workload has one.
     """
-    worker = Worker(upstream)
+    worker = Worker(await _begin(setup, workload, upstream))
     os.write(answers, f"{ANSWER}{{}}\n".encode())
     while line := await asyncio.to_thread(sys.stdin.readline):
         answer = await worker.answer(json.loads(line))
@@ -69,12 +80,11 @@ async def serve(upstream: str | None, answers: int) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Switch the configuration on and serve."""
+    """Serve."""
     # What peers print goes to stderr; only answers go to stdout.
     answers = os.dup(1)
     os.dup2(2, 1)
-    setups.SETUPS[arguments[0]]()
-    asyncio.run(serve(arguments[1] if len(arguments) > 1 else None, answers))
+    asyncio.run(serve(answers, *arguments))
 
 
 if __name__ == "__main__":
