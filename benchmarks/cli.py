@@ -1,13 +1,14 @@
 """What the telemetry costs, beside its peers: measures, prints one table, writes JSON, writes the documentation.
 
-Router workloads: every configuration runs in a process of its own, all of them alive at the same time and
+Workloads: every configuration runs in a process of its own, all of them alive at the same time and
 taking turns, pinned to one CPU; what a request adds is paired with ``none`` in the same environment. A
 configuration that does not record is a row with the reason.
 
 Examples:
-  scripts/bench                             everything, about 70 minutes on two cores
+  scripts/bench                             everything, about 45 minutes on two cores
   scripts/bench --quick                     everything with small numbers, under ten minutes
   scripts/bench --only ours --only openllmetry --json results.json
+  scripts/bench --workload isolated         the telemetry's own work on one request
   scripts/bench --only micro                the micro benchmarks alone
   scripts/bench --report results.json       write docs/overhead.md
 
@@ -25,16 +26,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks import machine, memory, report, tables
-from benchmarks.configurations import CONFIGURATIONS, ENVIRONMENTS, HOME, WORKLOADS, Configuration, Workload, chosen
+from benchmarks import machine, memory, report, stalls, tables
+from benchmarks.configurations import (
+    CONFIGURATIONS,
+    ENVIRONMENTS,
+    HOME,
+    WORKLOADS,
+    Configuration,
+    Workload,
+    chosen,
+    taking_part,
+)
 from benchmarks.processes import ROOT, WorkerError, run_python, serving
 from benchmarks.rounds import Outcome, Round, Servers, say
 from benchmarks.summary import cells
 from benchmarks.verdict import verdicts
 
-SCHEMA: Final = 1
-MICRO: Final = ("record", "span", "stream", "encode", "scrape", "startup", "idle")
-DOCUMENT: Final = ROOT / "docs" / "overhead.md"
+SCHEMA: Final = 2
+MICRO: Final = tuple(sorted(path.stem for path in (ROOT / "benchmarks" / "micro").glob("[a-z]*.py")))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,17 +54,20 @@ class Plan:
         rounds: Rounds of each workload.
         seconds: How long the turns of a round go on.
         memory: Requests after which memory is read a second time.
+        stalls: Windows for each state of the collector, and their seconds.
         quick: Whether the micro benchmarks are small.
     """
 
     rounds: dict[str, int]
     seconds: float
     memory: int
+    stalls: tuple[int, float]
     quick: bool
 
 
-FULL: Final = Plan(rounds={"isolated": 4, "mock": 6, "http": 4}, seconds=240, memory=20_000, quick=False)
-QUICK: Final = Plan(rounds={"isolated": 1, "mock": 1, "http": 1}, seconds=60, memory=1_500, quick=True)
+_ROUNDS: Final = {"isolated": 4, "mock": 3, "http": 3, "wire": 2, "gateway": 2}
+FULL: Final = Plan(rounds=_ROUNDS, seconds=100, memory=20_000, stalls=(8, 8), quick=False)
+QUICK: Final = Plan(rounds=dict.fromkeys(_ROUNDS, 1), seconds=20, memory=3_000, stalls=(3, 5), quick=True)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -73,11 +85,14 @@ def parser() -> argparse.ArgumentParser:
         default=[],
         help=f"this configuration; can be repeated: {known}; or micro",
     )
-    made.add_argument("--workload", choices=tuple(WORKLOADS), help="this workload of the Router only")
+    made.add_argument("--workload", choices=tuple(WORKLOADS), help="this workload only")
     made.add_argument("--rounds", type=int, metavar="N", help="rounds of each workload")
     made.add_argument("--seconds", type=float, metavar="S", help="how long the turns of a round go on")
     made.add_argument(
-        "--report", metavar="FILE", type=Path, help="measure nothing; write docs/overhead.md from this JSON"
+        "--report",
+        metavar="FILE",
+        type=Path,
+        help="measure nothing; write docs/overhead.md from this JSON, and keep the figures in benchmarks/results",
     )
     made.add_argument("--list", action="store_true", help="list the configurations")
     made.add_argument("--environments", action="store_true", help=argparse.SUPPRESS)
@@ -117,13 +132,11 @@ def main(arguments: Sequence[str]) -> int:
 
 def _report(made: argparse.ArgumentParser, file: Path) -> int:
     try:
-        results = json.loads(file.read_text())
-        if results["schema"] != SCHEMA:
-            made.error(f"{file} has schema {results['schema']}, this version writes {SCHEMA}")
-        DOCUMENT.write_text(report.document(results))
+        written = report.write(json.loads(file.read_text()), schema=SCHEMA)
     except (OSError, ValueError, KeyError) as error:
         made.error(f"{file} is no result of scripts/bench --json: {type(error).__name__}: {error}")
-    say(f"wrote {DOCUMENT.relative_to(ROOT)}")
+    for path in written:
+        say(f"wrote {path.relative_to(ROOT)}")
     return 0
 
 
@@ -131,14 +144,13 @@ def _measure(options: argparse.Namespace, configurations: Sequence[Configuration
     plan = QUICK if options.quick else FULL
     seconds = plan.seconds if options.seconds is None else options.seconds
     began = time.monotonic()
-    names = [one.name for one in configurations]
     results: dict[str, Any] = {
         "schema": SCHEMA,
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
         "quick": options.quick,
         "seconds_per_round": seconds,
         "machine": machine.describe({HOME: None} | dict.fromkeys(one.environment for one in configurations)),
-        **{key: {} for key in ("rounds", "workloads", "reasons", "delivered", "blocks", "memory", "micro")},
+        **{key: {} for key in ("rounds", "workloads", "reasons", "delivered", "blocks", "stalls", "memory", "micro")},
     }
     if configurations:
         serve = "otel_llm_router.cli.demo._serve"
@@ -155,10 +167,12 @@ def _measure(options: argparse.Namespace, configurations: Sequence[Configuration
                     Round(workload, number, servers, outcome, say).run(configurations, seconds)
                 for key in ("reasons", "delivered", "blocks"):
                     results[key][workload] = getattr(outcome, key)
-                results["workloads"][workload] = cells(vars(outcome), names)
+                results["workloads"][workload] = cells(vars(outcome), taking_part(configurations, workload))
+            if options.workload in {None, "isolated"} and any(one.name == stalls.OURS for one in configurations):
+                results["stalls"] = stalls.measure(servers, *plan.stalls, say)
             if options.workload in {None, "mock"}:
                 results["memory"] = memory.measure(configurations, servers, plan.memory, say)
-    if not options.only or "micro" in options.only:
+    if "micro" in options.only or not (options.only or options.workload):
         results["micro"] = _micro(results, quick=plan.quick)
     results["verdicts"] = [one.as_dict() for one in verdicts(results)]
     results["minutes"] = round((time.monotonic() - began) / 60, 1)
@@ -188,7 +202,8 @@ def _missing(results: dict[str, Any]) -> list[str]:
         if name not in known or workload not in known[name].absent
     ]
     return missing + [
-        f"memory: {name} was not measured: {row['reason']}"
-        for name, row in results["memory"].items()
+        f"{kind}: {name} was not measured: {row['reason']}"
+        for kind in ("memory", "stalls")
+        for name, row in results[kind].items()
         if "reason" in row
     ]

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from benchmarks.configurations import Configuration, Workload
+from benchmarks.configurations import Configuration, Workload, taking_part
 from benchmarks.driven import Driven
 from benchmarks.processes import WorkerError
 from benchmarks.shapes import SHAPES
@@ -86,6 +86,7 @@ class Round:
             seconds: How long cycles begin; at least `LEAST_CYCLES` are run.
         """
         outcome = self._outcome
+        configurations = taking_part(configurations, self._workload)
         for one in configurations:
             if self._workload in one.absent:
                 outcome.reasons[one.name] = one.absent[self._workload]
@@ -120,7 +121,7 @@ class Round:
             return None
 
     def _start(self, wanted: Sequence[Configuration], stack: ExitStack) -> None:
-        upstream = self._servers.upstream if self._workload == "http" else None
+        upstream = None if self._workload in {"isolated", "mock"} else self._servers.upstream
         for first in range(0, len(wanted), STARTING):
             some = wanted[first : first + STARTING]
             self._tell(f"starting {', '.join(one.name for one in some)}")

@@ -42,11 +42,8 @@ class Load:
         return {"model_name": "smart", "litellm_params": params, "model_info": {"id": model}}
 
     def _body(self, kind: str, tokens: int) -> dict[str, Any]:
-        content = json.dumps({"id": kind, "upstreams": {"alpha": [{"completion_tokens": tokens}]}})
-        body: dict[str, Any] = {"model": "smart", "messages": [{"role": "user", "content": content}]}
-        if self._upstream is None:
-            body["mock_response"] = "x" * (_MOCK_CHARACTERS * tokens)
-        return body
+        mock = {"mock_response": "x" * (_MOCK_CHARACTERS * tokens)} if self._upstream is None else {}
+        return {**body(kind, tokens), **mock}
 
     async def plain(self) -> None:
         """Send one request and check its answer.
@@ -70,3 +67,9 @@ class Load:
         if chunks < CHUNKS:
             raise RuntimeError(f"a stream has {chunks} chunks instead of {CHUNKS}")
         self.chunks = chunks
+
+
+def body(kind: str, tokens: int) -> dict[str, Any]:
+    """Return the body of a request that the upstream answers at once, with so many tokens."""
+    content = json.dumps({"id": kind, "upstreams": {"alpha": [{"completion_tokens": tokens}]}})
+    return {"model": "smart", "messages": [{"role": "user", "content": content}]}

@@ -53,6 +53,13 @@ def genai_openai() -> None:
     import_module("opentelemetry.instrumentation.genai.openai").OpenAIInstrumentor().instrument()
 
 
+def stock_otel() -> None:
+    """OpenTelemetry's instrumentations of FastAPI, httpx and the openai SDK."""
+    genai_openai()
+    import_module("opentelemetry.instrumentation.fastapi").FastAPIInstrumentor().instrument()
+    import_module("opentelemetry.instrumentation.httpx").HTTPXClientInstrumentor().instrument()
+
+
 def openllmetry_litellm() -> None:
     """OpenLLMetry's instrumentation of LiteLLM."""
     sdk()
@@ -94,6 +101,7 @@ SETUPS: Mapping[str, Callable[[], None]] = {
         litellm_otel,
         litellm_prometheus,
         genai_openai,
+        stock_otel,
         openllmetry_litellm,
         openllmetry_openai,
         openinference,

@@ -34,6 +34,13 @@ _ROUTER: Final = Shape(
     turns=(("plain", 1), ("plain", 32), ("stream", 1), ("plain", 1), ("plain", 32), ("stream", 32)),
 )
 
+_GATEWAY: Final = Shape(
+    # OpenTelemetry's ASGI middleware makes a span of every chunk.
+    cells={("plain", 1): 64, ("plain", 32): 96, ("stream", 1): 6},
+    warm_up={("plain", 1): 64, ("plain", 32): 96, ("stream", 1): 2},
+    turns=(("plain", 1), ("plain", 32), ("stream", 1)),
+)
+
 SHAPES: Final[Mapping[Workload, Shape]] = {
     "isolated": Shape(
         cells={("plain", 1): 300, ("stream", 1): 20},
@@ -42,4 +49,6 @@ SHAPES: Final[Mapping[Workload, Shape]] = {
     ),
     "mock": _ROUTER,
     "http": _ROUTER,
+    "wire": _GATEWAY,
+    "gateway": _GATEWAY,
 }

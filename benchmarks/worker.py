@@ -2,8 +2,8 @@
 
 Started as ``python -m benchmarks.worker SETUP WORKLOAD [UPSTREAM]``, under ``opentelemetry-instrument`` where the
 configuration wants that; all processes of a round live at the same time and take turns. A command is
-a line of JSON: ``{"do": "block", "kind": "plain", "concurrency": 1, "requests": 50}``, ``{"do": "memory"}`` or
-``{"do": "end", "registry": METRIC}``. An answer is a line that begins with `ANSWER`.
+a line of JSON: ``{"do": "block", "kind": "plain", "concurrency": 1, "requests": 50}``, ``{"do": "memory"}``,
+``{"do": "gaps", "seconds": 5}`` or ``{"do": "end", "registry": METRIC}``. An answer is a line that begins with `ANSWER`.
 """
 
 from __future__ import annotations
@@ -14,12 +14,23 @@ import os
 import sys
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any
+from typing import Any, Protocol
 
 from benchmarks import setups
 from benchmarks.clocks import quiet, resident_mib, timed
+from benchmarks.heartbeat import gaps
 from benchmarks.processes import ANSWER
 from benchmarks.router import Load
+
+
+class Sender(Protocol):
+    """What sends the requests of a workload, and checks the answers."""
+
+    async def plain(self) -> None:
+        """Send one request."""
+
+    async def stream(self) -> None:
+        """Send one streamed request and read it to its end."""
 
 
 class Worker:
@@ -29,7 +40,7 @@ class Worker:
         load: What sends the requests.
     """
 
-    def __init__(self, load: Load) -> None:
+    def __init__(self, load: Sender) -> None:
         self._load = load
         self._sent = 0
 
@@ -39,6 +50,10 @@ class Worker:
             send = self._load.plain if command["kind"] == "plain" else self._load.stream
             self._sent += command["requests"]
             return (await timed(send, command["requests"], command["concurrency"], setups.flush)).as_dict()
+        if command["do"] == "gaps":
+            found = await gaps(self._load.plain, command["seconds"])
+            self._sent += int(found["requests"])
+            return found
         if command["do"] == "memory":
             return {"sent": self._sent, "resident_mib": resident_mib()}
         await quiet()
@@ -54,12 +69,15 @@ def _registry(metric: str | None) -> float:
     return sum(sample.value for family in families for sample in family.samples if sample.name == metric)
 
 
-async def _begin(setup: str, workload: str, upstream: str | None) -> Load:
+async def _begin(setup: str, workload: str, upstream: str | None) -> Sender:
     """Switch the configuration on, and return what sends its requests."""
     if workload == "isolated":
         hollow: Any = import_module("benchmarks.hollow.load")
         return await hollow.hollowed(setups.SETUPS[setup], callback=setup in setups.CALLBACKS)
     setups.SETUPS[setup]()
+    if workload in {"wire", "gateway"}:
+        assert upstream is not None  # the parent gives one
+        return getattr(import_module("benchmarks.asgi"), workload)(upstream)
     return Load(upstream)
 
 

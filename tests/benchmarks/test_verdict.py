@@ -11,7 +11,7 @@ from benchmarks.stats import Estimate
 from benchmarks.verdict import Verdict
 
 RESULTS: dict[str, Any] = {
-    "schema": 1,
+    "schema": 2,
     "date": "2026-11-21",
     "quick": True,
     "minutes": 1.0,
@@ -29,6 +29,7 @@ RESULTS: dict[str, Any] = {
     },
     "workloads": {},
     "delivered": {},
+    "stalls": {},
     "memory": {},
     "micro": {},
     "verdicts": [],
