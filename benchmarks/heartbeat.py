@@ -47,8 +47,7 @@ async def gaps(send: Callable[[], Awaitable[None]], seconds: float) -> dict[str,
         if now * RATE >= requests:
             await send()
             requests += 1
-        else:
-            await asyncio.sleep(BEAT)
+        await asyncio.sleep(BEAT)  # also when it is behind: requests in a row would be a gap of their own
     over.set()
     await task
     return {"requests": requests, "longest": max(found), "late": sum(one > 5 for one in found)}  # noqa: PLR2004

@@ -46,6 +46,13 @@ def test_a_sampled_configuration_owes_its_share():
         delivered(named("ours-sampled"), 1000, counts(90, *metric), 0, "mock")
 
 
+def test_a_gateway_without_litellm_owes_what_its_telemetry_sees_there():
+    found = delivered(named("ours"), 100, counts(100, "llm_router.http.request.duration", 100), 0, "wire")
+    assert found == {"spans": 1.0, "logs": 0.0}
+    with pytest.raises(WorkerError, match="100 spans arrived for 100 requests, not 300"):
+        delivered(named("ours"), 100, counts(100, "llm_router.inference", 100), 0, "gateway")
+
+
 def test_the_registry_of_the_process_counts_too():
     assert delivered(named("litellm-prometheus"), 1000, {}, 1000, "mock") == {"spans": 0, "logs": 0}
 

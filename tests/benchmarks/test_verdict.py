@@ -85,6 +85,13 @@ def test_memory_is_judged_above_none_of_the_same_environment():
     assert (lightest.found.value, lightest.limit) == (30, 25)
 
 
+def test_a_stall_is_what_goes_beyond_the_window_of_none_beside_it():
+    stalls = {"none": {"longest": [1.0, 30.0, 2.0]}, "up": {"longest": [9.0, 35.0, 20.0]}, "refused": {"reason": "no"}}
+    (found,) = verdict.verdicts({**RESULTS, "stalls": stalls})
+    assert (found.found, found.limit) == (Estimate(8.0, 5.0, 18.0), 10)
+    assert (found.verdict, found.sure) == ("reached", False)
+
+
 def test_misses_come_first_in_the_table():
     rows = [Verdict("good", Estimate(1, 1, 1), 2, "x").as_dict(), Verdict("bad", Estimate(3, 3, 3), 2, "x").as_dict()]
     assert [row[0] for row in tables.verdict_rows(rows)] == ["bad", "good"]
