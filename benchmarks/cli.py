@@ -12,7 +12,7 @@ Examples:
   scripts/bench --only micro                the micro benchmarks alone
   scripts/bench --report results.json       write docs/overhead.md
 
-exit codes: 0 measured, 1 something was not measured (a row says what), 2 wrong arguments
+exit codes: 0 measured, 1 something was not measured (a row says what) or interrupted, 2 wrong arguments
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def main(arguments: Sequence[str]) -> int:
     missing = _missing(results)
     for line in missing:
         say(line)
-    return 1 if missing else 0
+    return 1 if missing or results.get("interrupted") else 0
 
 
 def _report(made: argparse.ArgumentParser, file: Path) -> int:
@@ -152,6 +152,25 @@ def _measure(options: argparse.Namespace, configurations: Sequence[Configuration
         "machine": machine.describe({HOME: None} | dict.fromkeys(one.environment for one in configurations)),
         **{key: {} for key in ("rounds", "workloads", "reasons", "delivered", "blocks", "stalls", "memory", "micro")},
     }
+    try:
+        _fill(results, options, configurations, plan, seconds)
+    except KeyboardInterrupt:
+        say("interrupted: what was measured until now is shown")
+        results["interrupted"] = True
+    results["verdicts"] = [one.as_dict() for one in verdicts(results)]
+    results["minutes"] = round((time.monotonic() - began) / 60, 1)
+    results["machine"]["load_after"] = [round(one, 1) for one in os.getloadavg()] if hasattr(os, "getloadavg") else []
+    return results
+
+
+def _fill(
+    results: dict[str, Any],
+    options: argparse.Namespace,
+    configurations: Sequence[Configuration],
+    plan: Plan,
+    seconds: float,
+) -> None:
+    """Measure everything that is asked for, one workload after the other."""
     if configurations:
         serve = "otel_llm_router.cli.demo._serve"
         with (
@@ -173,23 +192,17 @@ def _measure(options: argparse.Namespace, configurations: Sequence[Configuration
             if options.workload in {None, "mock"}:
                 results["memory"] = memory.measure(configurations, servers, plan.memory, say)
     if "micro" in options.only or not (options.only or options.workload):
-        results["micro"] = _micro(results, quick=plan.quick)
-    results["verdicts"] = [one.as_dict() for one in verdicts(results)]
-    results["minutes"] = round((time.monotonic() - began) / 60, 1)
-    results["machine"]["load_after"] = [round(one, 1) for one in os.getloadavg()] if hasattr(os, "getloadavg") else []
-    return results
+        _micro(results, quick=plan.quick)
 
 
-def _micro(results: dict[str, Any], *, quick: bool) -> dict[str, list[float]]:
-    found: dict[str, list[float]] = {}
+def _micro(results: dict[str, Any], *, quick: bool) -> None:
     for name in MICRO:
         say(f"micro: {name}")
         try:
             out = run_python(HOME, ["-m", "benchmarks.micro", name, *(["--quick"] if quick else [])])
-            found.update(json.loads(out.splitlines()[-1]))
+            results["micro"].update(json.loads(out.splitlines()[-1]))
         except (WorkerError, ValueError) as error:
             results["reasons"].setdefault("micro", {})[name] = str(error)
-    return found
 
 
 def _missing(results: dict[str, Any]) -> list[str]:
