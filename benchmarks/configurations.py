@@ -54,6 +54,7 @@ class Configuration:
         proofs: Spans and metric in a workload where they are others.
         workloads: Where it takes part.
         sampled: Share of requests whose spans are sampled.
+        variant: Whether a quick run leaves it out.
         absent: Workloads that it does not see, with the reason.
     """
 
@@ -69,6 +70,7 @@ class Configuration:
     sampled: float = 1.0
     proofs: Mapping[str, tuple[float, str | None]] = field(default_factory=dict[str, tuple[float, "str | None"]])
     workloads: tuple[Workload, ...] = ROUTER
+    variant: bool = False
     absent: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def proof(self, workload: Workload) -> tuple[float, str | None]:
@@ -94,6 +96,7 @@ def _own(name: str, title: str, *, sampled: float = 1.0, **environ: str) -> Conf
         metric="llm_router.inference",
         sampled=sampled,
         proofs={"wire": (1, HTTP_REQUESTS), "gateway": (OWN_SPANS + 1, "llm_router.inference")},
+        variant=name in {"ours-gzip", "ours-sampled"},
         workloads=EVERYWHERE if name in {"ours", "ours-sdk"} else ROUTER,
     )
 
@@ -174,6 +177,7 @@ CONFIGURATIONS: Final = (
         title="OpenLLMetry openai, content off",
         environment="openllmetry",
         setup="openllmetry_openai",
+        variant=True,
         environ={"TRACELOOP_TRACE_CONTENT": "false"},
         spans=1,  # its metrics leave streams out
         absent={"mock": OPENAI_SDK_ONLY},

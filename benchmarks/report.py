@@ -115,6 +115,8 @@ def _machine(results: Mapping[str, Any]) -> Iterator[str]:
     rounds = ", ".join(f"{count} of {name}" for name, count in results["rounds"].items()) or "none"
     yield "## This run\n"
     yield f"- {results['date']}, {results['minutes']} minutes{', quick: wide intervals' if results['quick'] else ''}."
+    if results.get("interrupted"):
+        yield "- Interrupted: what is missing was not measured."
     yield (
         f"- {machine['cores']} cores, {machine['architecture']}, {machine['system']}, Python {machine['python']}; "
         + ("processes pinned." if machine["pinned"] else "processes not pinned.")
