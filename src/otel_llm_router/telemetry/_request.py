@@ -239,6 +239,11 @@ class Request(Block):
         if self._with_attempt:
             self.end(attempt.outcome, attempt.error_type, at=now)
 
+    def attempt_withdrawn(self, attempt: Attempt) -> None:
+        """Forget an attempt that was none; called by the attempt."""
+        self._attempts_open.discard(attempt)
+        self.attempts -= 1
+
     def decided(self, now: int) -> None:
         """Move the point where an untold attempt began to ``now``; called by a decision at its end."""
         self._boundary = now
