@@ -129,4 +129,10 @@ def test_any_text_is_an_expression_or_an_expression_error(text: str):
     except ExpressionError:
         return
     found.of(ROOTS.get)
-    assert "__" not in "".join(step for path in found.alternatives if not isinstance(path, tuple) for step in path.steps if isinstance(step, str) and step.startswith("__"))
+    assert "__" not in "".join(
+        step
+        for path in found.alternatives
+        if not isinstance(path, tuple)
+        for step in path.steps
+        if isinstance(step, str) and step.startswith("__")
+    )
