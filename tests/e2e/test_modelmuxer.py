@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Coroutine
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -18,7 +17,7 @@ Start = Callable[..., Any]
 
 def asks(number: int, text: str = "", **behaviour: Any) -> dict[str, Any]:
     """A chat request whose message tells the upstreams how to answer, try by try."""
-    plans = {name: plan for name, plan in behaviour.items() if isinstance(plan, list)}
+    plans: dict[str, Any] = {name: plan for name, plan in behaviour.items() if name != "stream"}
     content = json.dumps({"id": f"{text} {number}", "upstreams": plans})
     return {
         "model": "auto",
@@ -122,10 +121,12 @@ async def test_what_is_exported_is_what_was_served(
 
 async def test_a_client_that_goes_away(running: Running, providers: Any, eventually: Callable[..., Any]) -> None:
     body = asks(1, "slow", alpha=[{"completion_tokens": 500, "chunk_latency": 0.02}], stream=True)
-    async with httpx.AsyncClient(base_url=running.base, timeout=60) as client:
-        async with client.stream("POST", "/v1/chat/completions", json=body) as response:
-            async for _ in response.aiter_lines():
-                break
+    async with (
+        httpx.AsyncClient(base_url=running.base, timeout=60) as client,
+        client.stream("POST", "/v1/chat/completions", json=body) as response,
+    ):
+        async for _ in response.aiter_lines():
+            break
     assert await eventually(lambda: running.sum("llm_router_inference_total", status="aborted") == 1)
     assert running.sum("llm_router_attempts_total", status="aborted") == 1
     assert running.sum("llm_router_requests_in_flight") == 0

@@ -44,7 +44,7 @@ def hooked(
     tmp_path: Path, declare: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., Any]]:
     """Write a module, declare hooks on it, and import it; ``@`` in the declarations is its name."""
-    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))  # pyright: ignore[reportUnknownMemberType]
     written: list[str] = []
 
     def make(source: str, hooks: str = "", file: str = "") -> Any:
@@ -58,3 +58,25 @@ def hooked(
     yield make
     for name in written:
         sys.modules.pop(name, None)
+
+
+@pytest.fixture
+def package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, declare: Callable[..., None]
+) -> Iterator[Callable[..., Any]]:
+    """Write a package, turn the shipped profiles on, and import one of its modules."""
+    monkeypatch.syspath_prepend(str(tmp_path))  # pyright: ignore[reportUnknownMemberType]
+    before = set(sys.modules)
+
+    def make(files: dict[str, str], module: str, own: str = "") -> Any:
+        for name, text in files.items():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_text(textwrap.dedent(text))
+        importlib.invalidate_caches()
+        declare(own, profiles=True)
+        return importlib.import_module(module)
+
+    yield make
+    for name in set(sys.modules) - before:
+        if name.partition(".")[0] in {"app", "routellm"}:
+            del sys.modules[name]

@@ -131,6 +131,13 @@ class Call:
         """Return a value that is a name, or an empty text: no object's ``repr`` becomes one."""
         return as_text(self.value(name))
 
+    def named(self) -> tuple[str, str]:
+        """Return provider and model, where they are said, each or both in one text."""
+        first, slash, rest = self.text("provider_and_model").partition("/")
+        if not slash:
+            first, rest = "", first
+        return self.text("provider") or first, self.text("model") or rest
+
     def number(self, name: str) -> float | None:
         """Return a value that is a number, or None."""
         value = self.value(name)

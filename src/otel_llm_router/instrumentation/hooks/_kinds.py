@@ -60,6 +60,7 @@ KINDS: Final[Mapping[str, Kind]] = {
             {
                 "model": "the chosen model",
                 "provider": "its provider; for `decision.provider` in other hooks",
+                "provider_and_model": "both in one text, with a slash between them",
                 "deployment": "the chosen deployment",
                 "reason": "why, in words of which there are few",
                 "score": "what the strategy computed for it",

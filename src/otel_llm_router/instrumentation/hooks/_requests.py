@@ -156,14 +156,10 @@ class AttemptAction(Action):
             if around not in _hooked:
                 return None
             around.withdraw()
-        model, provider = call.text("model"), call.text("provider")
-        both = call.text("provider_and_model")
-        if "/" in both:
-            first, _, rest = both.partition("/")
-            model, provider = model or rest, provider or first
+        provider, model = call.named()
         target = telemetry.Target(
             provider or _guesses.provider(call) or attributes.UNKNOWN,
-            model or both or _guesses.requested_model(call) or attributes.UNKNOWN,
+            model or _guesses.requested_model(call) or attributes.UNKNOWN,
             call.text("deployment") or None,
             call.text("operation") or "chat",
         )

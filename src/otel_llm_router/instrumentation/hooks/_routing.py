@@ -38,7 +38,9 @@ class DecisionAction(Action):
         candidates = call.value("candidates")
         if isinstance(candidates, (list, tuple, set, frozenset, Mapping)):
             decision.candidates([name for one in candidates if (name := _guesses.chosen_model(one))])  # pyright: ignore[reportUnknownVariableType]
-        model = call.text("model") or ("" if call.has("model") else _guesses.chosen_model(value))
+        provider, model = call.named()
+        if not model and not call.has("model") and not call.has("provider_and_model"):
+            model = _guesses.chosen_model(value)
         deployment = call.text("deployment") or None
         if model or deployment:
             decision.select(
@@ -52,7 +54,7 @@ class DecisionAction(Action):
         if call.request is not None:
             decisions[call.request] = {
                 "model": model or None,
-                "provider": call.text("provider") or None,
+                "provider": provider or None,
                 "deployment": deployment,
             }
         return value
@@ -73,11 +75,10 @@ class ScopeAction(Action):
     def begin(self) -> Context | None:
         """Take what the call knows before it begins."""
         call = self.call
-        both = call.text("provider_and_model")
-        provider, _, model = both.partition("/") if "/" in both else ("", "", both)
+        provider, model = call.named()
         self._values = {
-            "provider": call.text("provider") or provider or _guesses.provider(call) or None,
-            "model": call.text("model") or model or _guesses.requested_model(call) or None,
+            "provider": provider or _guesses.provider(call) or None,
+            "model": model or _guesses.requested_model(call) or None,
             "deployment": call.text("deployment") or None,
             "name": call.text("name") or None,
         }

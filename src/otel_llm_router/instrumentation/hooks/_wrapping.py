@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, Final, Literal
+from types import CoroutineType
+from typing import Any, Final, Literal, cast
 
 import wrapt
 from opentelemetry import context as otel_context
@@ -84,8 +85,8 @@ def _plain_wrapper(place: Place, active: Active) -> Wrapper:
         except BaseException as error:
             action.failed(error)
             raise
-        if inspect.iscoroutine(result):  # the decorator of an async function hid what it is
-            return _awaited(result, action)
+        if type(result) is CoroutineType:  # the decorator of an async function hid what it is
+            return _awaited(cast("Coroutine[Any, Any, Any]", result), action)
         return action.returned(result)
 
     return plain
