@@ -278,9 +278,9 @@ class Request(Block):
         self._driven = True
         self.keep_open()
 
-    def end_with_attempt(self) -> None:
-        """Let the first attempt's end be the request's."""
-        self._with_attempt = True
+    def end_with_attempt(self, *, yes: bool = True) -> None:
+        """Let the next end of an attempt be the request's, or not any more."""
+        self._with_attempt = yes
 
     # --- the end --------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -180,8 +181,9 @@ def test_the_innermost_attempt_is_the_call(hooked: Hooked, captured: testing.Cap
         ("beta", "m", "connection"): 2,
         ("beta", "m", ""): 1,
     }
-    assert captured.value("llm_router.inference", status="success") == 1
-    assert captured.value("llm_router.attempts.in_flight") == 0
+    assert captured.value("llm_router.inference") == captured.value("llm_router.inference", status="success") == 1
+    assert captured.value("llm_router.retries") == 2
+    assert captured.value("llm_router.attempts.in_flight") == captured.value("llm_router.requests.in_flight") == 0
 
 
 def test_a_refusal_takes_the_attempt_back(hooked: Hooked, captured: testing.Captured) -> None:
@@ -203,6 +205,10 @@ def test_a_refusal_takes_the_attempt_back(hooked: Hooked, captured: testing.Capt
     assert captured.value("llm_router.attempts") == 1
     assert captured.value("llm_router.attempts.in_flight") == 0
     assert [span.name for span in captured.spans()] == ["chat m", "route smart"]
+    with pytest.raises(RuntimeError):
+        module.call("alone", True)
+    assert captured.value("llm_router.inference", model="alone", status="error") == 1
+    assert captured.value("llm_router.requests.in_flight") == 0
 
 
 def test_streams(hooked: Hooked, captured: testing.Captured) -> None:
@@ -338,6 +344,21 @@ def test_the_rest(hooked: Hooked, captured: testing.Captured) -> None:
     assert captured.value("llm_router.auth.failures", reason="expired") == 1
     assert captured.value("llm_router.budget.used.usd", scope="b") == 3
     assert captured.value("llm_router.cost.saved.usd", model="m") == 0.25
+
+
+def alive() -> int:
+    gc.collect()
+    return sum(type(one) in {telemetry.Request, telemetry.Attempt} for one in gc.get_objects())
+
+
+def test_nothing_is_kept(hooked: Hooked, captured: testing.Captured) -> None:
+    module = hooked(ROUTER, file=FILE)
+    before = alive()
+    for _ in range(5):
+        module.Router().chat({"model": "smart", "text": "", "fails": [1, 0], "answer": ANSWER})
+        module.AlphaClient().call("alone")
+    assert captured.value("llm_router.inference") == 10
+    assert alive() <= before + 1  # the last one is still in our hands
 
 
 def test_no_object_becomes_a_label(hooked: Hooked, captured: testing.Captured) -> None:

@@ -98,9 +98,14 @@ class Action:
                 self.call.error = error
                 self.fail(error)
 
-    def closed(self) -> None:
-        """Take that the end has been seen to."""
-        self._close()
+    def closed(self, error: BaseException | None) -> None:
+        """Take that a generator has ended, and what it was measured by knows."""
+        with guard("hooks.closed"):
+            if self._close():
+                self.settle(error)
+
+    def settle(self, error: BaseException | None) -> None:
+        """Do what remains to be done at the end of a generator."""
 
     def _close(self) -> bool:
         if self._frame is not None:

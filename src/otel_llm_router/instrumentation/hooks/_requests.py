@@ -7,7 +7,7 @@ generator to its end, or a web framework's response to the end of its body.
 from __future__ import annotations
 
 from typing import Any, Final
-from weakref import WeakSet
+from weakref import ReferenceType, WeakKeyDictionary, WeakSet, ref
 
 from opentelemetry.context import Context
 
@@ -51,18 +51,11 @@ class _Probe(StreamProbe):
 
     def fail(self, error: BaseException) -> None:
         """End with an exception that the stream raised."""
-        if self.attempt is not None:
-            _note(self.attempt)
         super().fail(telling(error))
 
 
 _unmade: Final[WeakSet[telemetry.Request]] = WeakSet()
-"""Requests for which a call failed because it was not even made."""
-
-
-def _note(attempt: telemetry.Attempt) -> None:
-    if attempt.ended and not attempt.outcome:  # withdrawn
-        _unmade.add(attempt.request)
+"""Requests for which a call was not even made."""
 
 
 def _failure(call: Call) -> tuple[BaseException | None, str, int | None] | None:
@@ -133,16 +126,18 @@ class RequestAction(Action):
         return _Closing(self, _Probe(request=self._request))
 
 
-_hooked: Final[WeakSet[telemetry.Attempt]] = WeakSet()
-"""Attempts that hooks began."""
-
-
 class AttemptAction(Action):
-    """One call to a deployment."""
+    """One call to a deployment.
+
+    Where no request is in flight it is one itself.
+    """
 
     def __init__(self, call: Call) -> None:
         super().__init__(call)
         self._attempt: telemetry.Attempt | None = None
+        self._own: telemetry.Request | None = None
+        self._inner: telemetry.Attempt | None = None
+        self._shell = False
 
     def begin(self) -> Context | None:
         """Begin the attempt.
@@ -151,11 +146,12 @@ class AttemptAction(Action):
         that anything else began is this very call, and is left alone.
         """
         call = self.call
-        around = current_attempt()
-        if around is not None:
-            if around not in _hooked:
-                return None
-            around.withdraw()
+        current = current_attempt()
+        shell = _action_of(current)
+        if shell is not None:
+            shell.give_way()
+        elif current is not None:
+            return None
         provider, model = call.named()
         target = telemetry.Target(
             provider or _guesses.provider(call) or attributes.UNKNOWN,
@@ -165,12 +161,48 @@ class AttemptAction(Action):
         )
         request = call.request
         if request is None:
-            request = telemetry.request(target.model)
+            request = self._own = telemetry.request(target.model)
             request.end_with_attempt()
         reason = "routing" if _frames.deciding() else None
         self._attempt = attempt = request.begin_attempt(target, reason=reason)
-        _hooked.add(attempt)
+        _hooked[attempt] = ref(self)
+        owner = _shells.get(request)
+        for around in (shell, owner() if owner is not None else None):
+            if around is not None:
+                around.holds(attempt)
         return attempt.context
+
+    def give_way(self) -> None:
+        """Take the attempt back: it is not made, or others inside are."""
+        if self._attempt is None:
+            return
+        self._shell = True
+        self._attempt.withdraw()
+        if self._own is not None:
+            self._own.end_with_attempt(yes=False)
+            _shells[self._own] = ref(self)
+
+    def holds(self, attempt: telemetry.Attempt) -> None:
+        """Take that this was the shell of ``attempt``."""
+        self._inner = attempt
+
+    def settle(self, error: BaseException | None) -> None:
+        """End as a shell does: with a request of its own, as the last attempt inside has ended."""
+        if not self._shell or self._attempt is None:
+            return
+        if self._inner is None:
+            _unmade.add(self._attempt.request)
+        request, last = self._own, self._inner
+        if request is None:
+            return
+        if last is None:
+            request.end(attributes.ERROR, "no_deployment")
+        elif error is not None:
+            request.fail(telling(error))
+        elif last.ended:
+            request.end(last.outcome, last.error_type)
+        else:  # its stream is still to be read
+            request.end_with_attempt()
 
     def shown(self) -> dict[str, Any]:
         """Return the target."""
@@ -182,7 +214,8 @@ class AttemptAction(Action):
     def end(self, value: Any) -> Any:
         """End with the answer, or let its stream end the attempt."""
         attempt = self._attempt
-        if attempt is None or attempt.ended:
+        if attempt is None or self._shell:
+            self.settle(None)
             return value
         found = _failure(self.call)
         if found is not None and found[0] is not None:
@@ -211,8 +244,9 @@ class AttemptAction(Action):
 
     def fail(self, error: BaseException) -> None:
         """End as failed or aborted."""
-        if self._attempt is not None:
-            _note(self._attempt)
+        if self._shell:
+            self.settle(error)
+        elif self._attempt is not None:
             self._attempt.fail(telling(error))
 
     def observer(self) -> Observer:
@@ -220,6 +254,20 @@ class AttemptAction(Action):
         if self._attempt is None:
             return super().observer()
         return _Closing(self, _Probe(attempt=self._attempt))
+
+
+# Weak at both ends: an action holds what it is found by.
+_hooked: Final[WeakKeyDictionary[telemetry.Attempt, ReferenceType[AttemptAction]]] = WeakKeyDictionary()
+"""Attempts that hooks began, and their actions."""
+
+_shells: Final[WeakKeyDictionary[telemetry.Request, ReferenceType[AttemptAction]]] = WeakKeyDictionary()
+"""Requests that are there for an attempt which turned out to be a shell, and its action."""
+
+
+def _action_of(attempt: telemetry.Attempt | None) -> AttemptAction | None:
+    """Return the hooked call that is ``attempt``, while it goes on."""
+    found = _hooked.get(attempt) if attempt is not None else None
+    return found() if found is not None else None
 
 
 class _Closing:
@@ -233,22 +281,22 @@ class _Closing:
     def finish(self) -> None:
         """Take the natural end."""
         self._probe.finish()
-        self._action.closed()
+        self._action.closed(None)
 
     def fail(self, error: BaseException) -> None:
         """Take an exception that the body raised."""
         self._probe.fail(error)
-        self._action.closed()
+        self._action.closed(error)
 
     def abort(self) -> None:
         """Take the end of a generator that its consumer closed or dropped."""
         self._probe.abort()
-        self._action.closed()
+        self._action.closed(None)
 
 
 def refused(call: Call, value: Any) -> None:
     """Take back the hooked attempt around, when ``value`` says that it is not made."""
-    attempt = current_attempt()
     is_so = call.truth("refused") if call.has("refused") else bool(value)
-    if is_so and attempt is not None and attempt in _hooked:
-        attempt.withdraw()
+    action = _action_of(current_attempt())
+    if is_so and action is not None:
+        action.give_way()
