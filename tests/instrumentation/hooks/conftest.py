@@ -73,10 +73,11 @@ def package(
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / name).write_text(textwrap.dedent(text))
         importlib.invalidate_caches()
-        declare(own, profiles=True)
+        if files:
+            declare(own, profiles=True)
         return importlib.import_module(module)
 
     yield make
     for name in set(sys.modules) - before:
-        if name.partition(".")[0] in {"app", "routellm"}:
+        if name.partition(".")[0] in {"app", "routellm", "my_router", "my_router_2"}:
             del sys.modules[name]

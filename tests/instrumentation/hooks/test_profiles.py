@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import pytest
 
 from otel_llm_router import testing
 from otel_llm_router.instrumentation import hooks
-from otel_llm_router.instrumentation.hooks import _files, _profiles
+from otel_llm_router.instrumentation.hooks import HooksInstrumentor, _files, _kinds, _profiles
 
 
 @pytest.mark.parametrize("shipped", _profiles.SHIPPED, ids=lambda one: one.name)
@@ -37,6 +39,41 @@ def test_yaml_is_loaded_only_where_it_is_needed() -> None:
         "sys.exit('yaml' in sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_the_page_has_every_kind_and_value() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "hooks.md").read_text()
+    for kind in _kinds.KINDS.values():
+        (row,) = [line for line in page.splitlines() if line.startswith(f"| `{kind.name}` | {kind.says} |")]
+        for name, what in kind.values.items():
+            assert f"`{name}`: {what}" in row
+
+
+async def test_the_page_works(
+    package: Any, captured: testing.Captured, tmp_path: Path, declare: Callable[..., None]
+) -> None:
+    """What the page has people write, on the router that it shows."""
+    page = (Path(__file__).parents[3] / "docs" / "hooks.md").read_text()
+    python, *_ = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    yaml, *_ = re.findall(r"^   ```yaml\n(.*?)^   ```", page, re.MULTILINE | re.DOTALL)
+    (variable,) = re.findall(r"OTEL_LLM_ROUTER_HOOKS='(.*)'", page)
+    client = (
+        "\n\nclass Client:\n    async def ask(self, model, messages):\n        return {'usage': {'prompt_tokens': 3}}\n"
+    )
+    body = {"model": "smart", "messages": [{"role": "user", "content": "hi"}]}
+    for name, hooks_text, hooks_file in (("my_router", variable, ""), ("my_router_2", "", yaml)):
+        (tmp_path / f"{name}.py").write_text(python + client)
+        HooksInstrumentor().uninstrument()
+        declare(hooks_text, hooks_file.replace("my_router:", f"{name}:"))
+        module = package({}, name)
+        router = module.Router()
+        router.client = module.Client()
+        assert await router.chat(body) == {"usage": {"prompt_tokens": 3}}
+    assert captured.value("llm_router.inference", model="gpt-4o-mini", status="success") == 2
+    assert captured.value("llm_router.decisions", model="gpt-4o-mini") == 2
+    assert captured.value("llm_router.decisions", strategy="by length", reason="length") == 1
+    assert captured.value("llm_router.attempts", provider="openai", model="gpt-4o-mini") == 1
+    assert captured.value("llm_router.tokens", type="input") == 6
 
 
 MUXER_LIKE = {

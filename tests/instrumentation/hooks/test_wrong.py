@@ -54,7 +54,11 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
     ],
 )
 def test_a_hook_that_does_not_fit_its_module(
-    hooked: Hooked, caplog: pytest.LogCaptureFixture, hook: str, parts: tuple[str, ...]
+    hooked: Hooked,
+    captured: testing.Captured,
+    caplog: pytest.LogCaptureFixture,
+    hook: str,
+    parts: tuple[str, ...],
 ) -> None:
     module = hooked(SOURCE, f"{hook},@:Router.pick=scope")
     (said,) = warnings(caplog)
@@ -66,6 +70,8 @@ def test_a_hook_that_does_not_fit_its_module(
         named: ("wrong", 0),
         f"{module.__name__}:Router.pick=scope": ("in place", 1),
     }
+    degraded = {point.labels["hook"]: point.value for point in captured.points("llm_router.instrumentation.degraded")}
+    assert degraded == {named: 1, f"{module.__name__}:Router.pick=scope": 0}
 
 
 @pytest.mark.parametrize(

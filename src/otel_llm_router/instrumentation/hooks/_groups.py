@@ -13,6 +13,8 @@ from typing import Any, Literal
 from otel_llm_router.instrumentation.hooks import _places
 from otel_llm_router.instrumentation.hooks._declarations import DOCUMENTATION, Hook, HookError, Target
 from otel_llm_router.instrumentation.hooks._places import Placed
+from otel_llm_router.signals.instruments import self_telemetry
+from otel_llm_router.telemetry.instrumenting import recorder
 
 _logger = logging.getLogger("otel_llm_router")
 
@@ -83,6 +85,11 @@ class Group:
             _logger.info("otel-llm-router: profile %s fits this application and is used", self.name)
         if self.working:
             self._say()
+            recorder().observe(self_telemetry.INSTRUMENTATION_DEGRADED, f"hooks {self.name}", self._degraded)
+
+    def _degraded(self) -> list[tuple[float, tuple[str, str]]]:
+        known = [hook for hook in self.hooks if hook in self._placed or hook in self._wrong]
+        return [(1.0 if hook in self._wrong else 0.0, (self.name, str(hook))) for hook in known]
 
     def _put(self, hook: Hook, module: Any) -> None:
         try:
