@@ -52,8 +52,6 @@ class Shipped:
 
 
 SHIPPED: Final = (
-    Shipped("llama-cpp-python", "llama_cpp.llama"),
     Shipped("modelmuxer", "app.api.routes.chat", "app.providers.base", "app.router"),
     Shipped("routellm", "routellm.controller"),
-    Shipped("transformers", "transformers.modeling_utils"),
 )
