@@ -18,12 +18,7 @@ def entries_of(cache: Any) -> Callable[[], float | None]:
 
     The cache is not kept alive for it, where it allows that.
     """
-    try:
-        found: Callable[[], Any] = weakref.ref(cache)
-    except TypeError:  # a plain dictionary
-
-        def found() -> Any:
-            return cache
+    found = _reference(cache)
 
     def entries() -> float | None:
         held = found()
@@ -33,6 +28,13 @@ def entries_of(cache: Any) -> Callable[[], float | None]:
         return info().currsize if info is not None else len(held)
 
     return entries
+
+
+def _reference(cache: Any) -> Callable[[], Any]:
+    try:
+        return weakref.ref(cache)
+    except TypeError:  # a plain dictionary
+        return lambda: cache
 
 
 def growth(question: Callable[[], float | None], tell: Callable[[int], None]) -> Callable[[], None]:

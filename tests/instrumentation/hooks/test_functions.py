@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import importlib
 import inspect
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -218,6 +221,31 @@ def test_a_class_stands_for_making_one(hooked: Hooked, captured: testing.Capture
     module = hooked(SOURCE, "@:Router=model_load(name=self.name | args.name)")
     assert type(module.Router("llama.gguf")) is module.Router
     assert captured.count("llm_router.model.load.duration", model="llama.gguf", format="gguf") == 1
+
+
+def test_a_method_of_one_object(hooked: Hooked, captured: testing.Captured) -> None:
+    module = hooked(
+        SOURCE + "\n    router = Router('one')\n", "@:router.method=decision(model=args.model; reason=self.name)"
+    )
+    assert module.router.method("a") == (module.router, "a")
+    module.Router().method("b")
+    (point,) = captured.points("llm_router.decisions")
+    assert (point.labels["model"], point.labels["reason"], point.value) == ("a", "one", 1)
+    HooksInstrumentor().uninstrument()
+    assert "method" not in vars(module.router)
+
+
+def test_hooks_of_before_are_forgotten(
+    declare: Any, captured: testing.Captured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))  # pyright: ignore[reportUnknownMemberType]
+    (tmp_path / "home_router_to_come.py").write_text("def chat(model):\n    return model\n")
+    declare("home_router_to_come:chat=request(strategy='first')")
+    HooksInstrumentor().uninstrument()
+    declare("home_router_to_come:chat=request(strategy='second')")
+    importlib.import_module("home_router_to_come").chat("m")
+    del sys.modules["home_router_to_come"]
+    assert [point.labels["strategy"] for point in captured.points("llm_router.inference")] == ["second"]
 
 
 def wrapped(owner: Any) -> list[str]:

@@ -57,6 +57,7 @@ class Group:
         self._wrong: dict[Hook, str] = {}
         self._unsaid: list[Hook] = []
         self._foreign = False
+        self._gone = False
         self.working = not requires
 
     @property
@@ -66,7 +67,7 @@ class Group:
 
     def imported(self, name: str, module: Any) -> None:
         """Take that module ``name`` was imported."""
-        if self._foreign:
+        if self._foreign or self._gone:
             return
         for target in [one for one in self._missing if one.module == name]:
             try:
@@ -112,6 +113,7 @@ class Group:
     def remove(self) -> None:
         """Give everything back as it was."""
         self.working = False
+        self._gone = True
         for placed in reversed(list(self._placed.values())):
             placed.remove()
         self._placed.clear()

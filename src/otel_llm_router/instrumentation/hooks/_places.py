@@ -134,8 +134,10 @@ def _get(owner: Any, name: str) -> Any:
 
 
 def _raw(owner: Any, name: str) -> Any:
-    """Return an attribute as it was defined, a classmethod as one."""
-    return inspect.getattr_static(owner, name, None)
+    """Return an attribute as it was defined, a classmethod as one; of an object, its own method, bound to it."""
+    if inspect.isclass(owner) or inspect.ismodule(owner):
+        return inspect.getattr_static(owner, name, None)
+    return getattr(owner, name, None)
 
 
 def _function(raw: Any) -> Any:
