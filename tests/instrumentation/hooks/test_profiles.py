@@ -31,12 +31,13 @@ def test_every_profile_is_shipped() -> None:
     assert {path.stem for path in _profiles.DIRECTORY.glob("*.yaml")} == {one.name for one in _profiles.SHIPPED}
 
 
-def test_yaml_is_loaded_only_where_it_is_needed() -> None:
+@pytest.mark.parametrize(("declared", "unneeded"), [("a:b=request", "yaml"), ("", "hooks._wrapping")])
+def test_what_is_not_needed_is_not_imported(declared: str, unneeded: str) -> None:
     code = (
         "import sys\n"
         "from otel_llm_router.instrumentation.hooks import HooksInstrumentor\n"
-        "HooksInstrumentor().instrument(hooks='a:b=request')\n"
-        "sys.exit('yaml' in sys.modules)\n"
+        f"HooksInstrumentor().instrument(hooks={declared!r})\n"
+        f"sys.exit(any(name.endswith({unneeded!r}) for name in sys.modules))\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 

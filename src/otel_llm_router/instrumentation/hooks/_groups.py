@@ -7,37 +7,16 @@ once and does nothing until all of them are seen to exist; if one does not, it g
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from otel_llm_router.instrumentation.hooks import _places
 from otel_llm_router.instrumentation.hooks._declarations import DOCUMENTATION, Hook, HookError, Target
 from otel_llm_router.instrumentation.hooks._places import Placed
+from otel_llm_router.instrumentation.hooks._status import Status
 from otel_llm_router.signals.instruments import self_telemetry
 from otel_llm_router.telemetry.instrumenting import recorder
 
 _logger = logging.getLogger("otel_llm_router")
-
-State = Literal["waiting", "in place", "wrong", "not for this application"]
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """What became of a hook.
-
-    Args:
-        hook: Its target and kind, as they are written.
-        source: Where it was declared: an option, a file, a profile.
-        state: Whether its module has been imported, and what was found there.
-        detail: What is wrong, if something is.
-        calls: How often what it is on was called.
-    """
-
-    hook: str
-    source: str
-    state: State
-    detail: str = ""
-    calls: int = 0
 
 
 class Group:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from otel_llm_router.instrumentation.hooks import _files
-from otel_llm_router.instrumentation.hooks._groups import Group
+if TYPE_CHECKING:
+    from otel_llm_router.instrumentation.hooks._groups import Group
 
 _logger = logging.getLogger("otel_llm_router")
 
@@ -39,11 +39,13 @@ class Shipped:
     def group(self, taken: frozenset[str] = frozenset()) -> Group:
         """Return its hooks without those that are ``taken``: somebody declared the same ones."""
         if self._group is None:
+            from otel_llm_router.instrumentation.hooks import _files, _groups  # noqa: PLC0415  # only where it is used
+
             profile, problems = _files.read(self.path)
             for problem in problems:
                 _logger.warning("otel-llm-router: profile %s: %s", self.name, problem)
             hooks = () if profile is None else tuple(hook for hook in profile.hooks if str(hook) not in taken)
-            self._group = Group(self.name, hooks, () if profile is None else profile.requires)
+            self._group = _groups.Group(self.name, hooks, () if profile is None else profile.requires)
         return self._group
 
     def forget(self) -> None:
