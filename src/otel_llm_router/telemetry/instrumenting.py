@@ -15,7 +15,7 @@ from otel_llm_router.telemetry._context import (
     stray,
 )
 from otel_llm_router.telemetry._deferred import defer
-from otel_llm_router.telemetry._drive import Observer, Scope, async_driver, sync_driver
+from otel_llm_router.telemetry._drive import Observer, async_driver, sync_driver
 from otel_llm_router.telemetry._errors import classify, of_status
 from otel_llm_router.telemetry._guard import guard, guarded, state
 from otel_llm_router.telemetry._recorder import SCOPE, Recorder
@@ -42,7 +42,6 @@ __all__ = [
     "SCOPE",
     "Observer",
     "Recorder",
-    "Scope",
     "StreamProbe",
     "Tally",
     "Usage",

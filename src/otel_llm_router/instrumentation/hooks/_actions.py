@@ -122,13 +122,20 @@ class Told(Action):
     late = True
 
 
+def ignored(_chunk: Any) -> bool:
+    """Take one yielded item that means nothing."""
+    return True
+
+
 class _Steps:
     """Tells an action of the end of a generator; what it yields is nothing to it."""
 
     def __init__(self, action: Action) -> None:
         self._action = action
 
-    def chunk(self, chunk: Any) -> None:
+    plain = staticmethod(ignored)
+
+    def examine(self, chunk: Any) -> None:
         """Take one yielded item."""
 
     def finish(self) -> None:

@@ -34,6 +34,17 @@ _FIRST_ERROR: Final = 400
 class _Probe(StreamProbe):
     """Measures a stream; looks behind exceptions, and at failures that the stream itself does not raise."""
 
+    def __init__(
+        self,
+        *,
+        request: telemetry.Request | None = None,
+        attempt: telemetry.Attempt | None = None,
+        action: Action | None = None,
+    ) -> None:
+        super().__init__(request=request, attempt=attempt)
+        self._action = action
+        self._error: BaseException | None = None
+
     def finish(self) -> None:
         """End at the stream's natural end.
 
@@ -51,7 +62,14 @@ class _Probe(StreamProbe):
 
     def fail(self, error: BaseException) -> None:
         """End with an exception that the stream raised."""
+        self._error = error
         super().fail(telling(error))
+
+    def closed(self) -> None:
+        """Close the generator's action with it."""
+        super().closed()
+        if self._action is not None:
+            self._action.closed(self._error)
 
 
 _unmade: Final[WeakSet[telemetry.Request]] = WeakSet()
@@ -123,7 +141,7 @@ class RequestAction(Action):
         if self._request is None:
             return super().observer()
         self._request.drive()
-        return _Closing(self, _Probe(request=self._request))
+        return _Probe(request=self._request, action=self)
 
 
 class AttemptAction(Action):
@@ -253,7 +271,7 @@ class AttemptAction(Action):
         """Let a generator's chunks be the attempt's."""
         if self._attempt is None:
             return super().observer()
-        return _Closing(self, _Probe(attempt=self._attempt))
+        return _Probe(attempt=self._attempt, action=self)
 
 
 # Weak at both ends: an action holds what it is found by.
@@ -268,30 +286,6 @@ def _action_of(attempt: telemetry.Attempt | None) -> AttemptAction | None:
     """Return the hooked call that is ``attempt``, while it goes on."""
     found = _hooked.get(attempt) if attempt is not None else None
     return found() if found is not None else None
-
-
-class _Closing:
-    """Tells a probe of a generator's steps, and closes the action with it."""
-
-    def __init__(self, action: Action, probe: StreamProbe) -> None:
-        self._action = action
-        self._probe = probe
-        self.chunk = probe.chunk
-
-    def finish(self) -> None:
-        """Take the natural end."""
-        self._probe.finish()
-        self._action.closed(None)
-
-    def fail(self, error: BaseException) -> None:
-        """Take an exception that the body raised."""
-        self._probe.fail(error)
-        self._action.closed(error)
-
-    def abort(self) -> None:
-        """Take the end of a generator that its consumer closed or dropped."""
-        self._probe.abort()
-        self._action.closed(None)
 
 
 def refused(call: Call, value: Any) -> None:

@@ -13,12 +13,13 @@ from typing import Any, Final, Literal, cast
 
 import wrapt
 from opentelemetry import context as otel_context
+from opentelemetry.context import Context
 
 from otel_llm_router import telemetry
 from otel_llm_router.instrumentation.hooks import _frames, _requests, _resources, _routing
-from otel_llm_router.instrumentation.hooks._actions import Action
+from otel_llm_router.instrumentation.hooks._actions import Action, ignored
 from otel_llm_router.instrumentation.hooks._calls import Call, Place, place_of
-from otel_llm_router.telemetry.instrumenting import Observer, Scope, async_driver, attached, guard, sync_driver
+from otel_llm_router.telemetry.instrumenting import Observer, async_driver, attached, guard, sync_driver
 
 _ACTIONS: Final[Mapping[str, type[Action]]] = {
     "request": _requests.RequestAction,
@@ -121,7 +122,9 @@ def _coroutine_wrapper(place: Place, active: Active) -> Wrapper:
 class _Nothing:
     """An observer of a generator that means nothing."""
 
-    def chunk(self, chunk: Any) -> None:
+    plain = staticmethod(ignored)
+
+    def examine(self, chunk: Any) -> None:
         """Take one yielded item."""
 
     def finish(self) -> None:
@@ -139,7 +142,7 @@ _NOTHING: Final = _Nothing()
 
 def _start_of(
     place: Place, active: Active, body: Any, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
-) -> Callable[[], tuple[Any, Scope, Observer]]:
+) -> Callable[[], tuple[Any, Context | None, Observer]]:
     """Return what begins when a generator is first asked for something.
 
     A generator is often made inside of a request and read outside, by the web framework: it belongs to the
@@ -147,12 +150,12 @@ def _start_of(
     """
     made = otel_context.get_current()
 
-    def start() -> tuple[Any, Scope, Observer]:
+    def start() -> tuple[Any, Context | None, Observer]:
         with guard("hooks.start"), attached(made if telemetry.current() is None else otel_context.get_current()):
             action = _started(place, active, instance, args, kwargs)
             if action is not None:
-                return body, Scope(action.entered()), action.observer()
-        return body, Scope(None), _NOTHING
+                return body, action.entered(), action.observer()
+        return body, None, _NOTHING
 
     return start
 
