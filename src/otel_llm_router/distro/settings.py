@@ -39,6 +39,8 @@ class Settings:
     genai_metrics: GenAIMetrics
     label_limit: int
     process_metrics: bool
+    hooks: str
+    hooks_file: str
     exit_budget: float
     fast_path: bool
     strict: bool
