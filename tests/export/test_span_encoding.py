@@ -320,7 +320,7 @@ def test_what_waits_as_bytes_survives_an_error_of_our_encoder(
     over_http: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     guard = Guard()
-    processor = batching(HttpExporter(over_http.url), Reporter(lambda *_: None), "own", guard)
+    processor = batching(HttpExporter(over_http.url), Reporter(lambda _signal, _reason, _lost: None), "own", guard)
     processor.on_end(ended("1", OWN))
     encode = SpanEncoder.encode
 

@@ -36,8 +36,8 @@ class EarlyBatchSpanProcessor(BatchSpanProcessor):
 
     def on_end(self, span: ReadableSpan) -> None:
         """Let an ended span wait for its batch."""
-        scope = span.instrumentation_scope
-        if scope is not None and scope.name == self._scope and span.context.trace_flags.sampled:
+        scope, context = span.instrumentation_scope, span.context
+        if scope is not None and scope.name == self._scope and context is not None and context.trace_flags.sampled:
             encoded = self._early(span)
             if encoded is not None:
                 self._emit(encoded)
