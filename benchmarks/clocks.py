@@ -18,7 +18,7 @@ QUIET_SECONDS = 0.04
 """How long the process must have done nothing to count as quiet, three times in a row."""
 QUIET_CPU = 0.001
 """CPU seconds within it that are nothing."""
-LONGEST_SECONDS = 20.0
+LONGEST_SECONDS = 120.0
 
 
 @dataclass(frozen=True)

@@ -11,17 +11,30 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-Workload = Literal["mock", "http"]
+Workload = Literal["isolated", "mock", "http", "wire", "gateway"]
 
 WORKLOADS: Final[Mapping[Workload, str]] = {
+    "isolated": "hollow litellm.Router: the telemetry's own work, hot",
     "mock": "litellm.Router, mock_response (no network)",
     "http": "litellm.Router, an upstream over HTTP in another process",
+    "wire": "FastAPI gateway on bare httpx, no LiteLLM",
+    "gateway": "FastAPI gateway on litellm.Router, an upstream over HTTP",
 }
-"""Where the Router's answers come from."""
+"""What is under load, and where its answers come from."""
+
+ROUTER: Final[tuple[Workload, ...]] = ("isolated", "mock", "http")
+GATEWAY: Final[tuple[Workload, ...]] = ("wire", "gateway")
+EVERYWHERE: Final = (*ROUTER, *GATEWAY)
 
 OPENAI_SDK_ONLY: Final = "hooks the openai SDK, which mock_response does not pass"
 OWN_SPANS: Final = 2
 """Spans of one request to a bare Router: the route and the attempt. A gateway's web framework adds the third."""
+
+HOME: Final = "own"
+"""The environment of ours, which also runs the receiver, the upstream and the micro benchmarks."""
+STOCK: Final = "genai-openai"
+"""The environment of OpenTelemetry's own instrumentations."""
+HTTP_REQUESTS: Final = "llm_router.http.request.duration"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +51,10 @@ class Configuration:
         environ: Environment variables.
         spans: Spans that one request must bring to the receiver.
         metric: Metric that must count every request, at the receiver or in the process's Prometheus registry.
+        proofs: Spans and metric in a workload where they are others.
+        workloads: Where it takes part.
         sampled: Share of requests whose spans are sampled.
+        variant: Whether a quick run leaves it out.
         absent: Workloads that it does not see, with the reason.
     """
 
@@ -52,7 +68,14 @@ class Configuration:
     spans: float = 0.0
     metric: str | None = None
     sampled: float = 1.0
+    proofs: Mapping[str, tuple[float, str | None]] = field(default_factory=dict[str, tuple[float, "str | None"]])
+    workloads: tuple[Workload, ...] = ROUTER
+    variant: bool = False
     absent: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def proof(self, workload: Workload) -> tuple[float, str | None]:
+        """Return the spans that one request must bring, and the metric that must count it."""
+        return self.proofs.get(workload, (self.spans, self.metric))
 
     @property
     def records(self) -> bool:
@@ -72,6 +95,9 @@ def _own(name: str, title: str, *, sampled: float = 1.0, **environ: str) -> Conf
         spans=OWN_SPANS,
         metric="llm_router.inference",
         sampled=sampled,
+        proofs={"wire": (1, HTTP_REQUESTS), "gateway": (OWN_SPANS + 1, "llm_router.inference")},
+        variant=name in {"ours-gzip", "ours-sampled"},
+        workloads=EVERYWHERE if name in {"ours", "ours-sdk"} else ROUTER,
     )
 
 
@@ -81,6 +107,7 @@ def _none(environment: str, **absent: str) -> Configuration:
         title=f"none ({environment})",
         environment=environment,
         kind="control",
+        workloads=EVERYWHERE if environment in {HOME, STOCK} else ROUTER,
         absent=absent,
     )
 
@@ -125,6 +152,16 @@ CONFIGURATIONS: Final = (
         metric="gen_ai.client.operation.duration",
         absent={"mock": OPENAI_SDK_ONLY},
     ),
+    Configuration(
+        name="stock-otel",
+        title="OpenTelemetry fastapi, httpx and GenAI openai",
+        environment=STOCK,
+        setup="stock_otel",
+        spans=2,
+        metric="http.server.duration",
+        proofs={"gateway": (3, "http.server.duration")},
+        workloads=GATEWAY,
+    ),
     _none("openllmetry"),
     Configuration(
         name="openllmetry",
@@ -140,6 +177,7 @@ CONFIGURATIONS: Final = (
         title="OpenLLMetry openai, content off",
         environment="openllmetry",
         setup="openllmetry_openai",
+        variant=True,
         environ={"TRACELOOP_TRACE_CONTENT": "false"},
         spans=1,  # its metrics leave streams out
         absent={"mock": OPENAI_SDK_ONLY},
@@ -166,8 +204,11 @@ CONFIGURATIONS: Final = (
 """In the order of the table."""
 
 ENVIRONMENTS: Final = tuple(dict.fromkeys(one.environment for one in CONFIGURATIONS))
-HOME: Final = "own"
-"""The environment of ours, which also runs the receiver, the upstream and the micro benchmarks."""
+
+
+def taking_part(configurations: Iterable[Configuration], workload: Workload) -> list[Configuration]:
+    """Return the configurations that take part in a workload."""
+    return [one for one in configurations if workload in one.workloads]
 
 
 def chosen(names: Iterable[str]) -> tuple[Configuration, ...]:

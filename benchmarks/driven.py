@@ -17,7 +17,7 @@ from pathlib import Path
 from threading import Timer
 from typing import Any, Final
 
-from benchmarks.configurations import Configuration
+from benchmarks.configurations import Configuration, Workload
 from benchmarks.processes import ANSWER, ROOT, WORKER_SECONDS, WorkerError, cpus, environ_of, python_of
 
 COMPLETE: Final = 0.99
@@ -33,17 +33,22 @@ class Driven:
         configuration: What it runs.
         sink: Base URL of the OTLP receiver.
         run: Name of this run at the receiver; unique.
+        workload: What it sends requests to.
         upstream: Base URL of the upstream; None mocks the answers.
 
     Raises:
         WorkerError: its environment is missing.
     """
 
-    def __init__(self, configuration: Configuration, sink: str, run: str, upstream: str | None) -> None:
+    def __init__(
+        self, configuration: Configuration, sink: str, run: str, workload: Workload, upstream: str | None
+    ) -> None:
         self.configuration = configuration
+        self._workload: Workload = workload
         self._run = f"{sink}/{run}"
         python = python_of(configuration.environment)
-        command = [str(python), "-m", "benchmarks.worker", configuration.setup, *([upstream] if upstream else [])]
+        command = [str(python), "-m", "benchmarks.worker", configuration.setup, workload]
+        command += [upstream] if upstream else []
         if configuration.instrumented:
             command = [str(python.with_name("opentelemetry-instrument")), *command]
         self._errors = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115  # lives as long as the process
@@ -117,16 +122,20 @@ class Driven:
         self.close()
         with urllib.request.urlopen(self._run, timeout=30) as response:
             counts = json.load(response)
-        return delivered(self.configuration, answer["sent"], counts, answer["registry"])
+        return delivered(self.configuration, answer["sent"], counts, answer["registry"], self._workload)
 
-    def close(self) -> None:
-        """Let it end, and see that it has."""
+    def close(self, patience: float = 30) -> None:
+        """Let it end, and see that it has.
+
+        Args:
+            patience: Seconds after which it is killed.
+        """
         assert self._process.stdin is not None  # PIPE was asked for
         assert self._process.stdout is not None
         with contextlib.suppress(OSError):
             self._process.stdin.close()
         try:
-            self._process.wait(30)
+            self._process.wait(patience)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
@@ -134,7 +143,9 @@ class Driven:
         self._errors.close()
 
 
-def delivered(configuration: Configuration, sent: int, counts: Mapping[str, Any], registry: float) -> dict[str, float]:
+def delivered(
+    configuration: Configuration, sent: int, counts: Mapping[str, Any], registry: float, workload: Workload
+) -> dict[str, float]:
     """Check what has arrived for ``sent`` requests; return spans and log records for each request.
 
     Args:
@@ -142,6 +153,7 @@ def delivered(configuration: Configuration, sent: int, counts: Mapping[str, Any]
         sent: Requests that the worker sent, warm-up included.
         counts: What the receiver counted for this run.
         registry: Total of the configuration's metric in the process's own Prometheus registry.
+        workload: What the requests went to.
 
     Raises:
         WorkerError: too little arrived, or something of a configuration that records nothing.
@@ -152,11 +164,12 @@ def delivered(configuration: Configuration, sent: int, counts: Mapping[str, Any]
         raise WorkerError("it sent no request")
     if not configuration.records and (spans or logs or counts.get("metrics")):
         raise WorkerError(f"it must record nothing, and {spans} spans, {logs} log records and metrics arrived")
-    expected = configuration.spans * configuration.sampled * sent
+    each, metric = configuration.proof(workload)
+    expected = each * configuration.sampled * sent
     if spans < expected * (COMPLETE if configuration.sampled == 1 else SAMPLED_COMPLETE):
         raise WorkerError(f"it does not record: {spans} spans arrived for {sent} requests, not {expected:.0f}")
-    if configuration.metric is not None:
-        value = max(counts.get("metrics", {}).get(configuration.metric, 0), registry)
+    if metric is not None:
+        value = max(counts.get("metrics", {}).get(metric, 0), registry)
         if value < sent * COMPLETE:
-            raise WorkerError(f"it does not record: metric {configuration.metric} counts {value:g} of {sent} requests")
+            raise WorkerError(f"it does not record: metric {metric} counts {value:g} of {sent} requests")
     return {"spans": spans / sent, "logs": logs / sent}

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
-from benchmarks.configurations import Configuration
+from benchmarks.configurations import Configuration, taking_part
 from benchmarks.driven import Driven
 from benchmarks.processes import WorkerError
 from benchmarks.rounds import Say, Servers
@@ -32,12 +32,13 @@ def measure(
         requests: How many requests the second figure comes after.
         say: Told what is going on.
     """
-    wanted = [one for one in configurations if "mock" not in one.absent]
+    wanted = [one for one in taking_part(configurations, "mock") if "mock" not in one.absent]
 
     def one_of(configuration: Configuration) -> dict[str, Any]:
         say(f"memory after {FIRST} and {requests} requests: {configuration.name}")
         try:
-            worker = Driven(configuration, servers.sink, f"memory-{configuration.name.replace('@', '-')}", None)
+            run = f"memory-{configuration.name.replace('@', '-')}"
+            worker = Driven(configuration, servers.sink, run, "mock", None)
         except WorkerError as error:
             return {"reason": str(error)}
         try:

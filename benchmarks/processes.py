@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-WORKER_SECONDS: Final = 900
+WORKER_SECONDS: Final = 240
 ANSWER: Final = "answer "
 """How a worker's line begins that is meant for its parent."""
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, Final, cast
 
 from benchmarks import tables
+from benchmarks.processes import ROOT
 
 METHOD: Final = """\
 # Overhead
@@ -16,7 +19,16 @@ what travels.
 
 ## Method
 
-- **Load.** The real `litellm.Router`, two deployments of one group, plain requests and streams of 100 chunks, one caller
+- **Isolated.** A hollow Router: the real objects and classes of LiteLLM and the openai SDK, in which the bodies of the
+  functions that telemetries hook were replaced, before anything hooked them, by ones that call each other with the same
+  arguments and give the same answer each time. LiteLLM's callbacks get the calls that they got for one real request; what
+  making these calls costs is the row of the no-op callback. What LiteLLM does to prepare them is not in it.
+- **Gateways.** FastAPI called as a server calls it, without a socket; the upstream is another process. `wire` has no LiteLLM
+  and calls its upstream with httpx.
+- **Stalls.** A task on the event loop of the hollow Router that wants to run every millisecond, 250 requests a second, and
+  the longest gap in windows of some seconds, beside a window of none. LiteLLM's own objects are frozen out of garbage
+  collection.
+- **Load.** In the running Router: the real `litellm.Router`, two deployments of one group, plain requests and streams of 100 chunks, one caller
   and 32 callers; answers come from LiteLLM's `mock_response`, or over HTTP from an OpenAI-compatible upstream in another
   process. Every answer is checked.
 - **Turns.** Each configuration has a process of its own in every round. All are alive at the same time, pinned to one CPU
@@ -38,9 +50,52 @@ what travels.
 NOT_MEASURED: Final = """\
 ## What is not measured here
 
-Redaction; event-loop stalls with a collector that is refused or hangs (the end-to-end tests show those); routers other than
-LiteLLM. The third span of a gateway, the web framework's, is not in it: the Router runs without one.
+Routers other than LiteLLM and the bare gateway; servers and their sockets; Windows and macOS.
 """
+
+COMMITTED: Final = ROOT / "benchmarks" / "results" / "latest.json"
+DOCUMENT: Final = ROOT / "docs" / "overhead.md"
+_DIGITS: Final = 4
+
+
+def write(results: Mapping[str, Any], *, schema: int, root: Path = ROOT) -> list[Path]:
+    """Write the page, and beside it the figures that it is rendered from; return the paths.
+
+    Args:
+        results: What ``scripts/bench --json`` wrote.
+        schema: The schema that this version writes.
+        root: Where the repository is.
+
+    Raises:
+        ValueError: the results have another schema.
+        KeyError: they are no results.
+    """
+    if results["schema"] != schema:
+        raise ValueError(f"it has schema {results['schema']}, this version writes {schema}")
+    kept = compact(results)
+    written = [root / path.relative_to(ROOT) for path in (COMMITTED, DOCUMENT)]
+    for path, text in zip(written, (json.dumps(kept, indent=1) + "\n", document(kept)), strict=True):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return written
+
+
+def committed() -> str:
+    """Return the page for the figures that are in the repository."""
+    return document(json.loads(COMMITTED.read_text(encoding="utf-8")))
+
+
+def compact(results: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the page needs of a run: no single blocks, and figures of four digits."""
+    return {key: _rounded(value) for key, value in results.items() if key != "blocks"}
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _rounded(one) for key, one in cast("dict[str, Any]", value).items()}
+    if isinstance(value, list):
+        return [_rounded(one) for one in cast("list[Any]", value)]
+    return float(f"{value:.{_DIGITS}g}") if isinstance(value, float) else value
 
 
 def document(results: Mapping[str, Any]) -> str:
@@ -60,6 +115,8 @@ def _machine(results: Mapping[str, Any]) -> Iterator[str]:
     rounds = ", ".join(f"{count} of {name}" for name, count in results["rounds"].items()) or "none"
     yield "## This run\n"
     yield f"- {results['date']}, {results['minutes']} minutes{', quick: wide intervals' if results['quick'] else ''}."
+    if results.get("interrupted"):
+        yield "- Interrupted: what is missing was not measured."
     yield (
         f"- {machine['cores']} cores, {machine['architecture']}, {machine['system']}, Python {machine['python']}; "
         + ("processes pinned." if machine["pinned"] else "processes not pinned.")
@@ -75,7 +132,7 @@ def _machine(results: Mapping[str, Any]) -> Iterator[str]:
 def _goals(results: Mapping[str, Any]) -> Iterator[str]:
     said = [one["verdict"] for one in results["verdicts"]]
     yield f"## Goals\n\n{', '.join(f'{said.count(one)} {one.lower()}' for one in dict.fromkeys(sorted(said)))}.\n"
-    goals: dict[str, Any] = {**results, "workloads": {}, "memory": {}, "micro": {}}
+    goals: dict[str, Any] = {**results, "workloads": {}, "stalls": {}, "memory": {}, "micro": {}}
     yield tables.markdown(goals).replace("### Goals\n\n", "") + "\n"
 
 

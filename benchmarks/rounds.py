@@ -2,7 +2,7 @@
 
 A round starts one process for each configuration, warms it up, discards the first cycle, and then
 lets them take turns (A B C ... A B C ..., in another order each time) until its time is up. A cycle is the
-blocks of `TURNS`, each for every configuration before the next one.
+blocks of its workload's `Shape`, each for every configuration before the next one.
 """
 
 from __future__ import annotations
@@ -12,39 +12,18 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from benchmarks.configurations import Configuration, Workload
+from benchmarks.configurations import Configuration, Workload, taking_part
 from benchmarks.driven import Driven
 from benchmarks.processes import WorkerError
+from benchmarks.shapes import SHAPES
 from benchmarks.stats import percentile
 
 Say = Callable[[str], None]
 T = TypeVar("T")
-
-CELLS: Final[Mapping[tuple[str, int], int]] = {
-    ("plain", 1): 64,
-    ("plain", 32): 96,
-    ("stream", 1): 6,
-    ("stream", 32): 32,
-}
-"""Requests of one block by kind and concurrency; fewer spans than the SDK's queue holds, so that none is dropped unpaid."""
-
-WARM_UP: Final[Mapping[tuple[str, int], int]] = {
-    ("plain", 1): 64,
-    ("plain", 32): 96,
-    ("stream", 1): 2,
-    ("stream", 32): 8,
-}
-"""The same for what is discarded: caches, connections, the first batch."""
-
-TURNS: Final = (
-    *(("plain", 1), ("plain", 32), ("stream", 1)),
-    *(("plain", 1), ("plain", 32), ("stream", 32)),
-)
-"""Blocks of one cycle: plain requests are short, and twice as many turns cost little."""
 
 STARTING: Final = 2
 """Processes that start at the same time."""
@@ -92,31 +71,36 @@ class Round:
 
     def __init__(self, workload: Workload, number: int, servers: Servers, outcome: Outcome, say: Say) -> None:
         self._workload: Workload = workload
+        self._shape = SHAPES[workload]
         self._number = number
         self._servers = servers
         self._outcome = outcome
         self._say = say
         self._alive: dict[str, Driven] = {}
 
-    def run(self, configurations: Sequence[Configuration], seconds: float) -> None:
+    def run(self, configurations: Sequence[Configuration], seconds: float, *, quick: bool = False) -> None:
         """Run the round and add what it gave to the outcome.
 
         Args:
             configurations: What takes turns.
             seconds: How long cycles begin; at least `LEAST_CYCLES` are run.
+            quick: Whether a cycle has each kind of block once.
         """
         outcome = self._outcome
+        if quick:
+            self._shape = replace(self._shape, turns=tuple(dict.fromkeys(self._shape.turns)))
+        configurations = taking_part(configurations, self._workload)
         for one in configurations:
             if self._workload in one.absent:
                 outcome.reasons[one.name] = one.absent[self._workload]
         found: list[dict[str, Any]] = []
         with ExitStack() as stack:
             self._start([one for one in configurations if one.name not in outcome.reasons], stack)
-            self._cycle(-1, WARM_UP)  # discarded
+            self._cycle(-1, self._shape.warm_up)  # discarded
             deadline = time.monotonic() + seconds
             cycle = 0
             while cycle < LEAST_CYCLES or time.monotonic() < deadline:
-                found.extend(self._cycle(cycle, CELLS))
+                found.extend(self._cycle(cycle, self._shape.cells))
                 cycle += 1
                 left = max(0.0, deadline - time.monotonic())
                 self._tell(f"cycle {cycle} of {len(self._alive)} configurations, {left:.0f} s left")
@@ -140,13 +124,15 @@ class Round:
             return None
 
     def _start(self, wanted: Sequence[Configuration], stack: ExitStack) -> None:
-        upstream = self._servers.upstream if self._workload == "http" else None
+        upstream = None if self._workload in {"isolated", "mock"} else self._servers.upstream
         for first in range(0, len(wanted), STARTING):
             some = wanted[first : first + STARTING]
             self._tell(f"starting {', '.join(one.name for one in some)}")
             for one in some:
                 run = f"{self._workload}-{self._number}-{one.name.replace('@', '-')}"
-                worker = self._attempt(one.name, partial(Driven, one, self._servers.sink, run, upstream))
+                worker = self._attempt(
+                    one.name, partial(Driven, one, self._servers.sink, run, self._workload, upstream)
+                )
                 if worker is not None:
                     stack.callback(worker.close)
                     self._alive[one.name] = worker
@@ -156,7 +142,7 @@ class Round:
 
     def _cycle(self, cycle: int, sizes: Mapping[tuple[str, int], int]) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
-        for turn, (kind, concurrency) in enumerate(TURNS):
+        for turn, (kind, concurrency) in enumerate(self._shape.turns):
             order = sorted(self._alive)
             random.Random(f"{self._number}/{cycle}/{turn}").shuffle(order)
             for name in order:

@@ -28,13 +28,13 @@ class Load:
         litellm.suppress_debug_info = True
         self.chunks = 0
         self._upstream = upstream
-        self._router: Any = litellm.Router(
+        self.router: Any = litellm.Router(
             model_list=[self._deployment(model) for model in MODELS],
             num_retries=2,
             routing_strategy="simple-shuffle",
         )
-        self._plain = self._body("plain", 20)
-        self._stream = {**self._body("stream", CHUNKS), "stream": True, "stream_options": {"include_usage": True}}
+        self.plain_body = self._body("plain", 20)
+        self.stream_body = {**self._body("stream", CHUNKS), "stream": True, "stream_options": {"include_usage": True}}
 
     def _deployment(self, model: str) -> dict[str, Any]:
         where = {} if self._upstream is None else {"api_base": f"{self._upstream}/v1"}
@@ -42,11 +42,8 @@ class Load:
         return {"model_name": "smart", "litellm_params": params, "model_info": {"id": model}}
 
     def _body(self, kind: str, tokens: int) -> dict[str, Any]:
-        content = json.dumps({"id": kind, "upstreams": {"alpha": [{"completion_tokens": tokens}]}})
-        body: dict[str, Any] = {"model": "smart", "messages": [{"role": "user", "content": content}]}
-        if self._upstream is None:
-            body["mock_response"] = "x" * (_MOCK_CHARACTERS * tokens)
-        return body
+        mock = {"mock_response": "x" * (_MOCK_CHARACTERS * tokens)} if self._upstream is None else {}
+        return {**body(kind, tokens), **mock}
 
     async def plain(self) -> None:
         """Send one request and check its answer.
@@ -54,7 +51,7 @@ class Load:
         Raises:
             RuntimeError: the answer is empty.
         """
-        answer = await self._router.acompletion(**self._plain)
+        answer = await self.router.acompletion(**self.plain_body)
         if not answer.choices[0].message.content:
             raise RuntimeError("an answer is empty")
 
@@ -65,8 +62,14 @@ class Load:
             RuntimeError: chunks are missing.
         """
         chunks = 0
-        async for _ in await self._router.acompletion(**self._stream):
+        async for _ in await self.router.acompletion(**self.stream_body):
             chunks += 1
         if chunks < CHUNKS:
             raise RuntimeError(f"a stream has {chunks} chunks instead of {CHUNKS}")
         self.chunks = chunks
+
+
+def body(kind: str, tokens: int) -> dict[str, Any]:
+    """Return the body of a request that the upstream answers at once, with so many tokens."""
+    content = json.dumps({"id": kind, "upstreams": {"alpha": [{"completion_tokens": tokens}]}})
+    return {"model": "smart", "messages": [{"role": "user", "content": content}]}

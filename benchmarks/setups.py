@@ -11,7 +11,7 @@ import os
 import tempfile
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Any
+from typing import Any, Final
 
 
 def nothing() -> None:
@@ -51,6 +51,13 @@ def genai_openai() -> None:
     """OpenTelemetry's GenAI instrumentation of the openai SDK; content is off by default."""
     sdk()
     import_module("opentelemetry.instrumentation.genai.openai").OpenAIInstrumentor().instrument()
+
+
+def stock_otel() -> None:
+    """OpenTelemetry's instrumentations of FastAPI, httpx and the openai SDK."""
+    genai_openai()
+    import_module("opentelemetry.instrumentation.fastapi").FastAPIInstrumentor().instrument()
+    import_module("opentelemetry.instrumentation.httpx").HTTPXClientInstrumentor().instrument()
 
 
 def openllmetry_litellm() -> None:
@@ -94,12 +101,16 @@ SETUPS: Mapping[str, Callable[[], None]] = {
         litellm_otel,
         litellm_prometheus,
         genai_openai,
+        stock_otel,
         openllmetry_litellm,
         openllmetry_openai,
         openinference,
         openlit,
     )
 }
+
+CALLBACKS: Final = frozenset({"no_op", "litellm_otel", "litellm_prometheus"})
+"""Setups that hook nothing: LiteLLM calls them."""
 
 
 def sdk() -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from benchmarks.configurations import CONFIGURATIONS, Configuration
+from benchmarks.configurations import Configuration
 from benchmarks.stats import Estimate, centre, difference, estimate, ratio
 
 Blocks = Sequence[Mapping[str, Any]]
@@ -75,10 +75,8 @@ def _shape(rounds: Sequence[Sequence[float]]) -> list[int]:
     return [len(cycles) for cycles in rounds]
 
 
-def cells(outcome: Mapping[str, Any], names: Iterable[str]) -> list[dict[str, Any]]:
+def cells(outcome: Mapping[str, Any], configurations: Sequence[Configuration]) -> list[dict[str, Any]]:
     """Summarise one workload: a cell for each kind and concurrency that was measured."""
-    known = set(names)
-    configurations = [one for one in CONFIGURATIONS if one.name in known]
     blocks: Blocks = outcome["blocks"]
     kinds = dict.fromkeys((block["kind"], block["concurrency"]) for block in blocks)
     found: list[dict[str, Any]] = []

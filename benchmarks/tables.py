@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from benchmarks.configurations import CONFIGURATIONS, WORKLOADS
-from benchmarks.stats import estimate
+from benchmarks.stats import estimate, percentile
 
 Row = Sequence[str]
 TITLES: Final = {one.name: one.title for one in CONFIGURATIONS}
@@ -63,6 +63,25 @@ def memory_rows(memory: Mapping[str, Mapping[str, Any]]) -> Iterator[Row]:
         yield TITLES[name], f"{row['first_mib']:.1f}", f"{row['last_mib']:.1f}", f"{grown:+.1f}", added
 
 
+STATES: Final = {
+    "none": "none",
+    "up": "otel-llm-router, collector up",
+    "refused": "otel-llm-router, collector refuses",
+    "hanging": "otel-llm-router, collector hangs",
+}
+
+
+def stall_rows(stalls: Mapping[str, Mapping[str, Any]]) -> Iterator[Row]:
+    """Return the gaps of the event loop by the state of the collector."""
+    for state, row in stalls.items():
+        if "reason" in row:
+            yield STATES[state], f"not measured: {row['reason']}"
+            continue
+        figures = percentile(row["longest"], 0.5), max(row["longest"])
+        late = sum(row["late"]) / len(row["late"])
+        yield STATES[state], *(f"{one:.1f}" for one in figures), f"{late:.1f}", str(len(row["longest"]))
+
+
 def micro_rows(micro: Mapping[str, list[float]]) -> Iterator[Row]:
     """Return the figures of the micro benchmarks with their intervals."""
     for name, passes in micro.items():
@@ -77,6 +96,7 @@ def unit_of(name: str) -> str:
         "idle threads": "threads",
         "idle wakes": "a second",
         "import": "ms",
+        "redaction": "us per KB",
         "resident": "MiB",
         "start-up": "ms",
         "scrape": "us per sample",
@@ -98,6 +118,9 @@ def sections(results: Mapping[str, Any]) -> Iterator[tuple[str, Row, list[Row]]]
         for cell in cells:
             title = f"{WORKLOADS[workload]}: {cell['kind']}, concurrency {cell['concurrency']}"
             yield title, ROUTER_HEADER, list(router_rows(cell, results["delivered"][workload]))
+    if results["stalls"]:
+        header = ("configuration", "longest gap, ms, median", "of all", "beats over 5 ms late", "windows")
+        yield "Stalls of the event loop", header, list(stall_rows(results["stalls"]))
     if results["memory"]:
         requests = next((row["requests"] for row in results["memory"].values() if "requests" in row), ["?", "?"])
         header = ("configuration", f"MiB after {requests[0]}", f"MiB after {requests[1]}", "growth", "above none")

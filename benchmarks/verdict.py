@@ -7,6 +7,7 @@ limit inside it, that is said. A ratio to a peer whose cost the run cannot tell 
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -65,6 +66,7 @@ def verdicts(results: Mapping[str, Any]) -> list[Verdict]:
     found: list[Verdict] = []
     for workload, cells in results["workloads"].items():
         found.extend(_router(workload, cells))
+    found.extend(_stalls(results["stalls"]))
     found.extend(_memory(results["memory"]))
     found.extend(_micro(results["micro"]))
     return found
@@ -94,6 +96,16 @@ def _router(workload: str, cells: list[dict[str, Any]]) -> Iterator[Verdict]:
         plain = rows.get(("plain", one["concurrency"]), {}).get(OURS, {})
         if one["kind"] == "stream" and "added_process_us" in own and "added_process_us" in plain:
             yield Verdict(f"{where}: at most 0.5 us per chunk", per_chunk(plain, own, CHUNKS), 0.5, "us")
+
+
+def _stalls(stalls: Mapping[str, Mapping[str, Any]]) -> Iterator[Verdict]:
+    none = stalls.get("none", {}).get("longest", [])
+    for state in ("up", "refused", "hanging"):
+        longest = stalls.get(state, {}).get("longest", [])
+        if longest and len(longest) == len(none):
+            beyond = [one - other for one, other in zip(longest, none, strict=True)]
+            found = Estimate(statistics.median(beyond), min(beyond), max(beyond))  # of all windows, not resampled
+            yield Verdict(f"collector {state}: event loop never stalled over 10 ms by us", found, 10, "ms")
 
 
 def _memory(memory: Mapping[str, Mapping[str, Any]]) -> Iterator[Verdict]:

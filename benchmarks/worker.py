@@ -1,9 +1,9 @@
 """One process: one configuration, one round. Commands come in on stdin, measurements go out on stdout.
 
-Started as ``python -m benchmarks.worker SETUP [UPSTREAM]``, under ``opentelemetry-instrument`` where the
+Started as ``python -m benchmarks.worker SETUP WORKLOAD [UPSTREAM]``, under ``opentelemetry-instrument`` where the
 configuration wants that; all processes of a round live at the same time and take turns. A command is
-a line of JSON: ``{"do": "block", "kind": "plain", "concurrency": 1, "requests": 50}``, ``{"do": "memory"}`` or
-``{"do": "end", "registry": METRIC}``. An answer is a line that begins with `ANSWER`.
+a line of JSON: ``{"do": "block", "kind": "plain", "concurrency": 1, "requests": 50}``, ``{"do": "memory"}``,
+``{"do": "gaps", "seconds": 5}`` or ``{"do": "end", "registry": METRIC}``. An answer is a line that begins with `ANSWER`.
 """
 
 from __future__ import annotations
@@ -14,23 +14,34 @@ import os
 import sys
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any
+from typing import Any, Protocol
 
 from benchmarks import setups
 from benchmarks.clocks import quiet, resident_mib, timed
+from benchmarks.heartbeat import gaps
 from benchmarks.processes import ANSWER
 from benchmarks.router import Load
+
+
+class Sender(Protocol):
+    """What sends the requests of a workload, and checks the answers."""
+
+    async def plain(self) -> None:
+        """Send one request."""
+
+    async def stream(self) -> None:
+        """Send one streamed request and read it to its end."""
 
 
 class Worker:
     """Does what it is told, on one Router.
 
     Args:
-        upstream: Base URL of the upstream; None mocks the answers.
+        load: What sends the requests.
     """
 
-    def __init__(self, upstream: str | None) -> None:
-        self._load = Load(upstream)
+    def __init__(self, load: Sender) -> None:
+        self._load = load
         self._sent = 0
 
     async def answer(self, command: Mapping[str, Any]) -> dict[str, Any]:
@@ -39,6 +50,10 @@ class Worker:
             send = self._load.plain if command["kind"] == "plain" else self._load.stream
             self._sent += command["requests"]
             return (await timed(send, command["requests"], command["concurrency"], setups.flush)).as_dict()
+        if command["do"] == "gaps":
+            found = await gaps(self._load.plain, command["seconds"])
+            self._sent += int(found["requests"])
+            return found
         if command["do"] == "memory":
             return {"sent": self._sent, "resident_mib": resident_mib()}
         await quiet()
@@ -54,14 +69,28 @@ def _registry(metric: str | None) -> float:
     return sum(sample.value for family in families for sample in family.samples if sample.name == metric)
 
 
-async def serve(upstream: str | None, answers: int) -> None:
+async def _begin(setup: str, workload: str, upstream: str | None) -> Sender:
+    """Switch the configuration on, and return what sends its requests."""
+    if workload == "isolated":
+        hollow: Any = import_module("benchmarks.hollow.load")
+        return await hollow.hollowed(setups.SETUPS[setup], callback=setup in setups.CALLBACKS)
+    setups.SETUPS[setup]()
+    if workload in {"wire", "gateway"}:
+        assert upstream is not None  # the parent gives one
+        return getattr(import_module("benchmarks.asgi"), workload)(upstream)
+    return Load(upstream)
+
+
+async def serve(answers: int, setup: str, workload: str, upstream: str | None = None) -> None:
     """Answer commands until there are no more.
 
     Args:
-        upstream: See `Worker`.
         answers: File descriptor to answer on.
+        setup: Function of `benchmarks.setups`.
+        workload: Name of the workload.
+        upstream: Base URL of the upstream, where the workload has one.
     """
-    worker = Worker(upstream)
+    worker = Worker(await _begin(setup, workload, upstream))
     os.write(answers, f"{ANSWER}{{}}\n".encode())
     while line := await asyncio.to_thread(sys.stdin.readline):
         answer = await worker.answer(json.loads(line))
@@ -69,12 +98,11 @@ async def serve(upstream: str | None, answers: int) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Switch the configuration on and serve."""
+    """Serve."""
     # What peers print goes to stderr; only answers go to stdout.
     answers = os.dup(1)
     os.dup2(2, 1)
-    setups.SETUPS[arguments[0]]()
-    asyncio.run(serve(arguments[1] if len(arguments) > 1 else None, answers))
+    asyncio.run(serve(answers, *arguments))
 
 
 if __name__ == "__main__":

@@ -30,7 +30,9 @@ def test_it_ships_what_the_commands_export(names: set[str]) -> None:
 def test_it_ships_nothing_else(names: set[str]) -> None:
     code = {str(file.relative_to(ROOT / "src")) for file in ROOT.glob("src/**/*.py")}
     others = {name for name in names - code if "/_data/" not in name and ".dist-info/" not in name}
-    assert others == {"otel_llm_router/py.typed"}
+    profiles = {str(file.relative_to(ROOT / "src")) for file in ROOT.glob("src/**/profiles/*.yaml")}
+    assert len(profiles) > 1
+    assert others == {"otel_llm_router/py.typed", *profiles}
     assert not [name for name in names if "__pycache__" in name or "dashboards/source" in name]
 
 
@@ -45,5 +47,6 @@ def test_entry_points_load() -> None:
     assert set(ours) == {
         *((group, "otel_llm_router") for group in groups[:-1]),
         ("instrumentor", "llm_router_asgi"),
+        ("instrumentor", "llm_router_hooks"),
         ("instrumentor", "llm_router_litellm"),
     }

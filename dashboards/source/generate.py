@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+from benchmarks import report
 from dashboards.source import alerts, recording, runbooks
 from dashboards.source.rules import RUNBOOKS
 from otel_llm_router.cli import _catalogue
@@ -56,6 +57,7 @@ GENERATED: Final[Mapping[Path, Callable[[], str]]] = {
     Path(RUNBOOKS): runbooks.text,
     Path("docs/signals.md"): _catalogue.signals_page,
     Path("docs/configuration.md"): _catalogue.configuration_page,
+    Path("docs/overhead.md"): report.committed,
 }
 """Every generated file, relative to the repository, and what renders it."""
 

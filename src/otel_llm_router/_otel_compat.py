@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from opentelemetry.sdk import _configuration
 from opentelemetry.sdk.metrics.export import AggregationTemporality, MetricExporter, MetricReader, MetricsData
 from opentelemetry.sdk.trace import Event, ReadableSpan, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.util import _decorator
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BaseConfigurator",
     "context_manager",
+    "emit_of",
     "endpoint_of",
     "event_content",
     "exporter_names",
@@ -138,6 +140,11 @@ def join_collect(reader: MetricReader, join: Callable[[MetricsData | None], Metr
         return join(collect(*args, **kwargs))
 
     reader._set_collect_callback(joined)
+
+
+def emit_of(processor: BatchSpanProcessor) -> Callable[[Any], None]:
+    """Return what lets anything wait in a batch processor for its exporter."""
+    return processor._batch_processor.emit
 
 
 def span_processor(provider: TracerProvider) -> SpanProcessor:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from benchmarks import summary
-from benchmarks.configurations import CONFIGURATIONS, chosen
+from benchmarks.configurations import CONFIGURATIONS, chosen, taking_part
 
 
 def blocks(name: str, *figures: Sequence[float]) -> list[dict[str, Any]]:
@@ -81,6 +81,11 @@ def test_a_chunk_costs_what_a_stream_adds_beyond_a_plain_request():
 def test_every_environment_has_its_own_none():
     nones = {one.environment for one in CONFIGURATIONS if one.name == f"none@{one.environment}"}
     assert nones == {one.environment for one in CONFIGURATIONS}
+
+
+def test_what_watches_litellm_only_is_no_row_of_a_gateway_without_it():
+    names = {one.name for one in taking_part(CONFIGURATIONS, "wire")}
+    assert names == {"none@own", "ours", "ours-sdk", "none@genai-openai", "stock-otel"}
 
 
 def test_a_chosen_configuration_brings_its_none():

@@ -11,7 +11,7 @@ from benchmarks.stats import Estimate
 from benchmarks.verdict import Verdict
 
 RESULTS: dict[str, Any] = {
-    "schema": 1,
+    "schema": 2,
     "date": "2026-11-21",
     "quick": True,
     "minutes": 1.0,
@@ -29,6 +29,7 @@ RESULTS: dict[str, Any] = {
     },
     "workloads": {},
     "delivered": {},
+    "stalls": {},
     "memory": {},
     "micro": {},
     "verdicts": [],
@@ -82,6 +83,13 @@ def test_memory_is_judged_above_none_of_the_same_environment():
     growth, lightest = verdict.verdicts({**RESULTS, "memory": memory})
     assert (growth.found.value, growth.limit, growth.verdict) == (20, 15, "MISSED")
     assert (lightest.found.value, lightest.limit) == (30, 25)
+
+
+def test_a_stall_is_what_goes_beyond_the_window_of_none_beside_it():
+    stalls = {"none": {"longest": [1.0, 30.0, 2.0]}, "up": {"longest": [9.0, 35.0, 20.0]}, "refused": {"reason": "no"}}
+    (found,) = verdict.verdicts({**RESULTS, "stalls": stalls})
+    assert (found.found, found.limit) == (Estimate(8.0, 5.0, 18.0), 10)
+    assert (found.verdict, found.sure) == ("reached", False)
 
 
 def test_misses_come_first_in_the_table():

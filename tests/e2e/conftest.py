@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Generator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,17 +26,19 @@ def receiver() -> Generator[tuple[Receiver, str]]:
     found.stop()
 
 
-@pytest.fixture
-def application(tmp_path: Path) -> Generator[Callable[..., Application]]:
-    """Start ``uvicorn MODULE:app`` under ``opentelemetry-instrument``."""
+@contextmanager
+def applications(logs: Path) -> Generator[Callable[..., Application]]:
+    """Start ``uvicorn MODULE:app`` under ``opentelemetry-instrument``; all are ended at the end of the block."""
     started: list[Application] = []
 
-    def start(module: str, *, variables: Mapping[str, str], arguments: tuple[str, ...] = ()) -> Application:
-        port, scrape_port, log = free_port(), free_port(), tmp_path / f"{module}-{len(started)}.log"
+    def start(
+        module: str, *, variables: Mapping[str, str], arguments: tuple[str, ...] = (), directory: Path = HERE
+    ) -> Application:
+        port, scrape_port, log = free_port(), free_port(), logs / f"{module}-{len(started)}.log"
         own = {"OTEL_LLM_ROUTER_SCRAPE_PORT": str(scrape_port), "OTEL_METRIC_EXPORT_INTERVAL": "500", **variables}
         command = [BIN / "opentelemetry-instrument", *arguments, BIN / "uvicorn", f"{module}:app", "--port", str(port)]
         with log.open("wb") as out:
-            process = subprocess.Popen(command, cwd=HERE, env=environment(**own), stdout=out, stderr=out)
+            process = subprocess.Popen(command, cwd=directory, env=environment(**own), stdout=out, stderr=out)
         found = Application(process, f"http://127.0.0.1:{port}", f"http://127.0.0.1:{scrape_port}/metrics", log)
         started.append(found)
         deadline = time.monotonic() + 90
@@ -52,6 +54,20 @@ def application(tmp_path: Path) -> Generator[Callable[..., Application]]:
         if one.process.poll() is None:
             one.process.kill()
             one.process.wait()
+
+
+@pytest.fixture
+def application(tmp_path: Path) -> Generator[Callable[..., Application]]:
+    """Start applications that end with the test."""
+    with applications(tmp_path) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def lasting_application(tmp_path_factory: pytest.TempPathFactory) -> Generator[Callable[..., Application]]:
+    """Start applications that end with the module."""
+    with applications(tmp_path_factory.mktemp("applications")) as start:
+        yield start
 
 
 @pytest.fixture

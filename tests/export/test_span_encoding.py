@@ -29,12 +29,13 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.trace import SpanContext
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import SpanContext, TraceFlags
 
 from otel_llm_router.distro import _sdk
 from otel_llm_router.export import _span_encoding
 from otel_llm_router.export._span_encoder import SpanEncoder
-from otel_llm_router.export.otlp import Reporter, encode_faster
+from otel_llm_router.export.otlp import Reporter, batching, encode_faster
 
 SUCCESS, FAILURE = SpanExportResult.SUCCESS, SpanExportResult.FAILURE
 
@@ -127,7 +128,8 @@ def is_ours(body: bytes) -> bool:
 def test_over_http_with_what_the_exporter_was_told(over_http: Receiver) -> None:
     guard = Guard()
     inner = HttpExporter(over_http.url, headers={"authorization": "Bearer t"}, compression=Compression.Gzip)
-    exporter = encode_faster(inner, guard)
+    exporter = inner
+    encode_faster(exporter, guard)
     assert exporter.export([span(), span("other")]) is SUCCESS
     assert over_http.messages() == [encode_spans([span(), span("other")])]
     assert is_ours(over_http.bodies[0])
@@ -143,7 +145,9 @@ def test_over_http_with_what_the_exporter_was_told(over_http: Receiver) -> None:
 
 def test_over_http_what_is_tried_again_is_the_same(over_http: Receiver) -> None:
     over_http.statuses = [503]
-    assert encode_faster(HttpExporter(over_http.url), Guard()).export([span()]) is SUCCESS
+    exporter = HttpExporter(over_http.url)
+    encode_faster(exporter, Guard())
+    assert exporter.export([span()]) is SUCCESS
     first, second = over_http.bodies
     assert first == second
     assert is_ours(first)
@@ -153,7 +157,8 @@ def test_over_grpc_with_what_the_exporter_was_told(over_grpc: Receiver, monkeypa
     monkeypatch.setattr(_span_encoding, "encode_spans", stock := Counting())
     guard = Guard()
     inner = GrpcExporter(over_grpc.url, headers={"authorization": "Bearer t"}, compression=grpc.Compression.Gzip)
-    exporter = encode_faster(inner, guard)
+    exporter = inner
+    encode_faster(exporter, guard)
     for name in ("one", "two"):
         assert exporter.export([span(name)]) is SUCCESS
     assert over_grpc.messages() == [encode_spans([span("one")]), encode_spans([span("two")])]
@@ -195,7 +200,8 @@ def test_the_stock_encoder_takes_the_batch_that_ours_fails_on(
 ) -> None:
     receiver, make = sending
     guard = Guard()
-    exporter = encode_faster(make(), guard)
+    exporter = make()
+    encode_faster(exporter, guard)
     assert exporter.export([span("before")]) is SUCCESS
     with monkeypatch.context() as patched:
         patched.setattr(SpanEncoder, "encode", None)
@@ -217,7 +223,8 @@ def test_an_opentelemetry_that_encodes_differently_keeps_its_encoder(
 
     monkeypatch.setattr(_span_encoding, "encode_spans", newer)
     guard = Guard()
-    exporter = encode_faster(make(), guard)
+    exporter = make()
+    encode_faster(exporter, guard)
     for _ in range(3):
         assert exporter.export([span()]) is SUCCESS
     assert [type(error).__name__ for error in guard.caught] == ["DifferentEncodingError"]
@@ -234,7 +241,9 @@ def test_a_span_that_nobody_can_encode_fails_as_without_us(over_http: Receiver) 
             return type(error)
 
     with_stock = outcome(HttpExporter(over_http.url))
-    assert outcome(encode_faster(HttpExporter(over_http.url), guard)) == with_stock != SUCCESS
+    with_ours = HttpExporter(over_http.url)
+    encode_faster(with_ours, guard)
+    assert outcome(with_ours) == with_stock != SUCCESS
     assert over_http.bodies == []
     assert guard.caught == []
 
@@ -246,7 +255,7 @@ def test_what_does_not_encode_that_way_is_left_as_it_is() -> None:
 
     for exporter in (InMemorySpanExporter(), Own("http://127.0.0.1:1")):
         before = dict(vars(exporter))
-        assert encode_faster(exporter, Guard()) is exporter
+        assert encode_faster(exporter, Guard()) is None
         assert vars(exporter) == before
 
 
@@ -267,3 +276,74 @@ def test_the_providers_of_the_distribution(over_http: Receiver, monkeypatch: pyt
     assert is_ours(body) is fast
     scopes = ExportTraceServiceRequest.FromString(body).resource_spans[0].scope_spans
     assert sorted(scope.scope.name for scope in scopes) == ["another", "otel_llm_router"]
+
+
+OWN = InstrumentationScope("own")
+FOREIGN = InstrumentationScope("foreign")
+SAMPLED = SpanContext(1, 2, is_remote=False, trace_flags=TraceFlags(TraceFlags.SAMPLED))
+
+
+def ended(name: str, scope: InstrumentationScope, resource: Resource = RESOURCE) -> ReadableSpan:
+    return ReadableSpan(
+        name, SAMPLED, None, resource, {"k": name}, start_time=1, end_time=2, instrumentation_scope=scope
+    )
+
+
+def test_spans_of_our_scope_wait_as_bytes(over_http: Receiver) -> None:
+    guard = Guard()
+    failures: list[str] = []
+    reporter = Reporter(lambda signal, reason, _lost: failures.append(f"{signal} {reason}"))
+    processor = batching(HttpExporter(over_http.url), reporter, "own", guard)
+    other = Resource({"service.name": "b"})
+    spans = [ended("1", OWN), ended("2", FOREIGN), ended("3", OWN), ended("4", OWN, other), ended("\ud800", FOREIGN)]
+    for one in spans[:4]:
+        processor.on_end(one)
+    unsampled = ReadableSpan("5", SpanContext(1, 2, is_remote=False), instrumentation_scope=OWN, resource=RESOURCE)
+    processor.on_end(unsampled)
+    assert processor.force_flush()
+    (message,) = over_http.messages()
+    assert names(message) == {("a", "own"): ["1", "3"], ("a", "foreign"): ["2"], ("b", "own"): ["4"]}
+    assert encoded_by_scope(message) == encoded_by_scope(encode_spans(spans[:4]))
+    # A span that nobody can encode costs the batch that it is in, as it does without us.
+    processor.on_end(spans[0])
+    processor.on_end(spans[4])
+    processor.force_flush()
+    assert len(over_http.bodies) == 1
+    assert len(failures) == 1
+    processor.on_end(spans[0])
+    processor.shutdown()
+    assert names(over_http.messages()[1]) == {("a", "own"): ["1"]}
+    assert guard.caught == []
+
+
+def test_what_waits_as_bytes_survives_an_error_of_our_encoder(
+    over_http: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guard = Guard()
+    processor = batching(HttpExporter(over_http.url), Reporter(lambda _signal, _reason, _lost: None), "own", guard)
+    processor.on_end(ended("1", OWN))
+    encode = SpanEncoder.encode
+
+    def broken(self: SpanEncoder, spans: Any) -> bytes:
+        if any(not isinstance(one, bytes) for one in spans):
+            raise MemoryError
+        return encode(self, spans)
+
+    monkeypatch.setattr(SpanEncoder, "encode", broken)
+    processor.on_end(ended("2", FOREIGN))
+    assert processor.force_flush()
+    assert names(over_http.messages()[0]) == {("a", "own"): ["1"], ("a", "foreign"): ["2"]}
+    assert [type(error) for error in guard.caught] == [MemoryError]
+    processor.shutdown()
+
+
+def names(message: Any) -> dict[tuple[str, str], list[str]]:
+    return {key: [one.name for one in spans] for key, spans in encoded_by_scope(message).items()}
+
+
+def encoded_by_scope(message: Any) -> dict[tuple[str, str], list[Any]]:
+    return {
+        (of.resource.attributes[0].value.string_value, by.scope.name): list(by.spans)
+        for of in message.resource_spans
+        for by in of.scope_spans
+    }

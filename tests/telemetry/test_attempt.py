@@ -300,3 +300,17 @@ def test_a_call_made_to_decide_is_no_answer_of_the_request(captured: testing.Cap
     assert captured.value("llm_router.tokens.generated") == 5
     assert captured.points("llm_router.retries") == []
     assert captured.points("llm_router.fallbacks") == []
+
+
+def test_an_attempt_that_is_withdrawn_was_none(captured: testing.Captured):
+    with router.request("smart") as request:
+        given_up = request.attempt("openai", "gpt-4o")
+        given_up.withdraw()
+        given_up.end()
+        given_up.withdraw()
+        with request.attempt("openai", "gpt-4o") as made:
+            pass
+    assert made.number == 1
+    assert captured.value("llm_router.attempts") == 1
+    assert captured.value("llm_router.attempts.in_flight") == 0
+    assert [span.name for span in captured.spans()] == ["chat gpt-4o", "route smart"]

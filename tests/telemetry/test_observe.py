@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import gc
+
 import pytest
 
 from otel_llm_router import telemetry as router
@@ -30,6 +33,38 @@ def test_caches_and_pools_are_asked_the_same_way(captured: testing.Captured):
     assert captured.value("llm_router.cache.entries", cache_type="exact") == 3
     states = {point.labels["state"]: point.value for point in captured.points("llm_router.upstream.connections")}
     assert states == {"open": 5, "idle": 2, "waiting": 0}
+
+
+def test_a_cache_is_asked_itself_and_not_kept(captured: testing.Captured):
+    class Cache(dict[str, int]):
+        """As cachetools' are: it has a length, and can be referred to weakly."""
+
+    @functools.lru_cache(maxsize=2)
+    def answer(number: int) -> int:
+        return number
+
+    cache = Cache(a=1, b=2)
+    router.observe_cache("exact", cache=cache)
+    router.observe_cache("function", cache=answer)
+    router.observe_cache("plain", cache={"a": 1})
+    for number in range(5):
+        answer(number)
+    del cache["a"]
+    found = {p.labels["cache_type"]: p.value for p in captured.points("llm_router.cache.entries")}
+    assert found == {"exact": 1, "function": 2, "plain": 1}
+    del cache
+    gc.collect()
+    assert captured.points("llm_router.cache.entries", cache_type="exact") == []
+
+
+def test_evictions_are_counted_from_the_first_answer_on(captured: testing.Captured):
+    counts = iter([100, 103, 103, None, 110, 2])
+    router.observe_cache("redis", entries=lambda: 7, evictions=lambda: next(counts, 2))
+    seen: list[float] = []
+    for _ in range(7):
+        assert captured.value("llm_router.cache.entries", cache_type="redis") == 7
+        seen.append(captured.value("llm_router.cache.evictions", cache_type="redis"))
+    assert seen[-1] == 3 + 7 + 2  # the server began again from 0
 
 
 def test_a_question_asked_again_replaces_the_first(captured: testing.Captured):

@@ -20,7 +20,6 @@ from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetr
 from opentelemetry.sdk.metrics.view import DropAggregation, ExplicitBucketHistogramAggregation, View
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 
 from otel_llm_router import _otel_compat as _compat
@@ -29,8 +28,7 @@ from otel_llm_router.export.otlp import (
     Reporter,
     ReportingLogExporter,
     ReportingMetricExporter,
-    ReportingSpanExporter,
-    encode_faster,
+    batching,
 )
 from otel_llm_router.signals.instruments import requests
 from otel_llm_router.telemetry.instrumenting import SCOPE, guard
@@ -105,13 +103,14 @@ def build(
         shutdown_on_exit=False,
     )
     for exporter in _exporters("traces", problems):
-        if fast:
-            with guard("span encoder"):
-                encode_faster(exporter, partial(guard, "span encoder"))
         processor = _made(
             "batching of traces (OTEL_BSP_*)",
             problems,
-            lambda exporter=exporter: BatchSpanProcessor(ReportingSpanExporter(exporter, reporter)),
+            lambda exporter=exporter: (
+                batching(exporter, reporter, SCOPE, partial(guard, "span encoder"))
+                if fast
+                else batching(exporter, reporter)
+            ),
         )
         if processor is not None:
             tracer.add_span_processor(processor)
@@ -133,13 +132,13 @@ def build(
     )
     logger = LoggerProvider(resource=resource, shutdown_on_exit=False)
     for exporter in _exporters("logs", problems):
-        batching = _made(
+        records = _made(
             "batching of logs (OTEL_BLRP_*)",
             problems,
             lambda exporter=exporter: BatchLogRecordProcessor(ReportingLogExporter(exporter, reporter)),
         )
-        if batching is not None:
-            logger.add_log_record_processor(batching)
+        if records is not None:
+            logger.add_log_record_processor(records)
     return Providers(tracer, meter, logger, problems)
 
 

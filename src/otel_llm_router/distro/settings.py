@@ -40,6 +40,8 @@ class Settings:
     label_limit: int
     label_idle: float
     process_metrics: bool
+    hooks: str
+    hooks_file: str
     exit_budget: float
     fast_path: bool
     strict: bool

@@ -45,12 +45,31 @@ class SpanEncoder:
     def __init__(self) -> None:
         self.left = 0
         self._batches = 0
+        self._early: tuple[Resource, InstrumentationScope | None] | None = None
         self._messages = SpanMessages()
         self._headers: dict[tuple[int, int], tuple[bytes, bytes, Resource, InstrumentationScope | None]] = {}
         self._prefixes: dict[int, bytes] = {}
 
-    def encode(self, spans: Sequence[ReadableSpan]) -> bytes:
+    def early(self, span: ReadableSpan) -> bytes | None:
+        """Return an ended span as its field in a request, to be given to `encode` in its place.
+
+        None when that cannot be: spans of one resource and scope only, those of the first one, are encoded early.
+
+        Raises:
+            StockEncoderError: the span cannot be encoded.
+        """
+        if self._early is None:
+            self._early = span.resource, span.instrumentation_scope
+        if span.resource is not self._early[0] or span.instrumentation_scope is not self._early[1]:
+            return None
+        encoded = self._span(span)
+        return (self._prefixes.get(len(encoded)) or self._prefix(len(encoded))) + encoded
+
+    def encode(self, spans: Sequence[ReadableSpan | bytes]) -> bytes:
         """Return the bytes of a request with ``spans``, grouped by resource and scope.
+
+        Args:
+            spans: Spans, and what `early` made of others.
 
         Raises:
             StockEncoderError: there is a span that cannot be encoded.
@@ -64,7 +83,7 @@ class SpanEncoder:
         if self._batches % _AFRESH == 0:
             self._messages.forget()
         for span in spans:
-            resource, scope = span.resource, span.instrumentation_scope
+            resource, scope = self._of(span)
             known = found.get((id(resource), id(scope)))
             if known is None:
                 group = groups.setdefault(resource, {}).setdefault(scope, [])
@@ -73,6 +92,9 @@ class SpanEncoder:
                     headers[id(group)] = self._header(resource, scope)
             else:
                 group = known[0]
+            if isinstance(span, bytes):
+                group.append(span)
+                continue
             encoded = self._span(span)
             length = len(encoded)
             group += (prefixes.get(length) or self._prefix(length), encoded)
@@ -85,6 +107,11 @@ class SpanEncoder:
                 parts.append(field(b"\x12", by + b"".join(group)))
             message.append(field(b"\x0a", of + b"".join(parts)))
         return b"".join(message)
+
+    def _of(self, span: ReadableSpan | bytes) -> tuple[Resource, InstrumentationScope | None]:
+        if isinstance(span, bytes) and self._early is not None:
+            return self._early
+        return span.resource, span.instrumentation_scope  # type: ignore[union-attr]  # bytes come from `early` only
 
     def _prefix(self, length: int) -> bytes:
         prefix = b"\x12" + varint(length)

@@ -61,7 +61,17 @@ class SpanEncoding:
         self._encoder = SpanEncoder()
         self._agrees: bool | None = None
 
-    def for_http(self, spans: Sequence[ReadableSpan]) -> Any:
+    def early(self, span: ReadableSpan) -> bytes | None:
+        """Return an ended span encoded, to wait for its batch so; None when it has to wait as it is."""
+        with self._guard():
+            if self._ready():
+                try:
+                    return self._encoder.early(span)
+                except StockEncoderError:  # it is the batch that fails, as it does with the stock encoder
+                    return None
+        return None
+
+    def for_http(self, spans: Sequence[ReadableSpan | bytes]) -> Any:
         """Return what can be asked for the bytes of a request.
 
         Raises:
@@ -70,9 +80,9 @@ class SpanEncoding:
         with self._guard():
             if (content := self._encode(spans)) is not None:
                 return Encoded(content)
-        return encode_spans(spans)
+        return self._as_stock(spans)
 
-    def for_grpc(self, spans: Sequence[ReadableSpan]) -> Any:
+    def for_grpc(self, spans: Sequence[ReadableSpan | bytes]) -> Any:
         """Return the message of a request: the stub serializes nothing else.
 
         Raises:
@@ -81,21 +91,36 @@ class SpanEncoding:
         with self._guard():
             if (content := self._encode(spans)) is not None:
                 return ExportTraceServiceRequest.FromString(content)
-        return encode_spans(spans)
+        return self._as_stock(spans)
 
-    def _encode(self, spans: Sequence[ReadableSpan]) -> bytes | None:
+    def _as_stock(self, spans: Sequence[ReadableSpan | bytes]) -> Any:
+        message = encode_spans([span for span in spans if not isinstance(span, bytes)])
+        early = [span for span in spans if isinstance(span, bytes)]
+        if early:
+            message.MergeFromString(self._encoder.encode(early))
+        return message
+
+    def _encode(self, spans: Sequence[ReadableSpan | bytes]) -> bytes | None:
         """Return the bytes of a request, or None when they are the stock encoder's to make."""
-        if self._agrees is None:
-            self._agrees = False  # until it is known
-            self._agrees = agrees(SpanEncoder())
-            if not self._agrees:
-                raise DifferentEncodingError
-        if not self._agrees:
+        if not self._ready():
             return None
         try:
             return self._encoder.encode(spans)
         except StockEncoderError:
             return None
+
+    def _ready(self) -> bool:
+        """Whether ours may be used.
+
+        Raises:
+            DifferentEncodingError: it says something else than the stock one; said once.
+        """
+        if self._agrees is None:
+            self._agrees = False  # until it is known
+            self._agrees = agrees(SpanEncoder())
+            if not self._agrees:
+                raise DifferentEncodingError
+        return self._agrees
 
 
 def agrees(encoder: SpanEncoder) -> bool:

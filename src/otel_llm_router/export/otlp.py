@@ -14,16 +14,22 @@ import socket
 import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
 from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult, MetricsData
 from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
 from otel_llm_router import _otel_compat
+
+if TYPE_CHECKING:
+    from otel_llm_router.export._span_encoding import SpanEncoding
+
+Guard = Callable[[], AbstractContextManager[Any]]
+"""Makes a guard."""
 
 _logger = logging.getLogger("otel_llm_router")
 
@@ -187,21 +193,42 @@ class _Reporting:
             self._reporter.failed(self._signal, self._destination, why or _last_words.take(), lost)
 
 
-def encode_faster(exporter: SpanExporter, guard: Callable[[], AbstractContextManager[Any]]) -> SpanExporter:
-    """Let a standard OTLP span exporter use our encoder, where it can be told to, and return it.
+def batching(exporter: SpanExporter, reporter: Reporter, scope: str | None = None, guard: Guard | None = None) -> Any:
+    """Return the span processor that gives spans to an exporter in batches.
+
+    Args:
+        exporter: Any exporter of spans.
+        reporter: Told what becomes of each batch.
+        scope: Name of the scope whose spans end off the request path: those wait as bytes.
+        guard: Makes the guard that errors of our encoder end in, which a standard OTLP exporter then uses.
+    """
+    encoding: SpanEncoding | None = None
+    if guard is not None:
+        with guard():
+            encoding = encode_faster(exporter, guard)
+    reporting = ReportingSpanExporter(exporter, reporter)
+    if encoding is None or scope is None:
+        return BatchSpanProcessor(reporting)
+    from otel_llm_router.export._span_batching import EarlyBatchSpanProcessor  # noqa: PLC0415  # with its encoder only
+
+    return EarlyBatchSpanProcessor(reporting, scope, encoding.early)
+
+
+def encode_faster(exporter: SpanExporter, guard: Guard) -> SpanEncoding | None:
+    """Let a standard OTLP span exporter use our encoder, where it can be told to, and return the encoder.
 
     Args:
         exporter: Any exporter of spans.
         guard: Makes the guard that errors of our encoder end in; the stock one takes the batch.
     """
     method = _otel_compat.span_encoding_of(exporter)
-    if method is not None:
-        from otel_llm_router.export._span_encoding import SpanEncoding  # noqa: PLC0415  # loads protobuf
+    if method is None:
+        return None
+    from otel_llm_router.export._span_encoding import SpanEncoding  # noqa: PLC0415  # loads protobuf
 
-        encoding = SpanEncoding(guard)
-        encode = encoding.for_http if method == "export" else encoding.for_grpc
-        _otel_compat.use_span_encoding(exporter, method, encode)
-    return exporter
+    encoding = SpanEncoding(guard)
+    _otel_compat.use_span_encoding(exporter, method, encoding.for_http if method == "export" else encoding.for_grpc)
+    return encoding
 
 
 class ReportingSpanExporter(SpanExporter, _Reporting):

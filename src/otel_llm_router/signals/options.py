@@ -80,6 +80,23 @@ PROCESS_METRICS = Option(
     default=True,
     description="Report CPU, memory, files, threads and garbage-collector pauses of the process.",
 )
+HOOKS = Option(
+    name="hooks",
+    env="OTEL_LLM_ROUTER_HOOKS",
+    type="str",
+    default="",
+    description=(
+        "Declared hooks: `module:Class.method=kind`, several with commas between them. What is wrong with one is said "
+        "and leaves the others; see [hooks.md](hooks.md)."
+    ),
+)
+HOOKS_FILE = Option(
+    name="hooks_file",
+    env="OTEL_LLM_ROUTER_HOOKS_FILE",
+    type="str",
+    default="",
+    description="Path of a YAML file with declared hooks; see [hooks.md](hooks.md).",
+)
 EXIT_BUDGET = Option(
     name="exit_budget",
     env="OTEL_LLM_ROUTER_EXIT_BUDGET",
@@ -117,6 +134,8 @@ OPTIONS = (
     LABEL_LIMIT,
     LABEL_IDLE,
     PROCESS_METRICS,
+    HOOKS,
+    HOOKS_FILE,
     EXIT_BUDGET,
     FAST_PATH,
     STRICT,

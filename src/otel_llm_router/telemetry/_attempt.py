@@ -289,6 +289,18 @@ class Attempt(Block):
         except BaseException as error:  # noqa: BLE001  # the guard, in the form that costs nothing
             _guard.caught("attempt.end", error)
 
+    def withdraw(self) -> None:
+        """Take the attempt back, because no call was made after all: nothing of it is recorded."""
+        with _guard.guard("attempt.withdraw"):
+            try:
+                self._open.pop()
+            except IndexError:
+                return
+            self.ended = True
+            self._settle = None
+            self.leave_flight()
+            self.request.attempt_withdrawn(self)
+
     def _begin(self) -> None:
         try:
             self._previous = _context.enter(self.context)

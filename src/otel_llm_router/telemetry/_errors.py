@@ -80,7 +80,11 @@ def classify(error: BaseException) -> str:
             return known
         if cls.__name__ in {"APIStatusError", "APIError", "HTTPStatusError"}:
             break
-    status = status_code(error)
+    return of_status(status_code(error))
+
+
+def of_status(status: int | None) -> str:
+    """Return the error type of an HTTP status; ``internal`` of one that is no error."""
     if status is None:
         return "internal"
     if status in _BY_STATUS:

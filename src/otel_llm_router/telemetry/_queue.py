@@ -71,12 +71,14 @@ class Wait(AbstractContextManager[Any], AbstractAsyncContextManager[Any]):
         self._began = 0
         self._held = 0
 
-    def _joins(self) -> None:
+    def join(self) -> None:
+        """Begin to wait; for those who wait by a call of a function instead of a block."""
         with _guard.guard("queue.join"):
             self._began = time.perf_counter_ns()
             self._telemetry.gauges.add(resources.QUEUE_SIZE, 1, self._name)
 
-    def _leaves(self, *, served: bool) -> None:
+    def leave(self, *, served: bool) -> None:
+        """End waiting, having been served or not."""
         with _guard.guard("queue.leave"):
             self._held = time.perf_counter_ns()
             self._telemetry.gauges.add(resources.QUEUE_SIZE, -1, self._name)
@@ -87,13 +89,13 @@ class Wait(AbstractContextManager[Any], AbstractAsyncContextManager[Any]):
         self._queue.processed((time.perf_counter_ns() - self._held) / 1e9)
 
     def __enter__(self) -> Any:
-        self._joins()
+        self.join()
         try:
             entered = self._slots.__enter__()
         except BaseException:
-            self._leaves(served=False)
+            self.leave(served=False)
             raise
-        self._leaves(served=True)
+        self.leave(served=True)
         return entered
 
     def __exit__(
@@ -103,13 +105,13 @@ class Wait(AbstractContextManager[Any], AbstractAsyncContextManager[Any]):
         return self._slots.__exit__(kind, error, trace)
 
     async def __aenter__(self) -> Any:
-        self._joins()
+        self.join()
         try:
             entered = await self._slots.__aenter__()
         except BaseException:
-            self._leaves(served=False)
+            self.leave(served=False)
             raise
-        self._leaves(served=True)
+        self.leave(served=True)
         return entered
 
     async def __aexit__(

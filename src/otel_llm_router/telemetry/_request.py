@@ -239,6 +239,11 @@ class Request(Block):
         if self._with_attempt:
             self.end(attempt.outcome, attempt.error_type, at=now)
 
+    def attempt_withdrawn(self, attempt: Attempt) -> None:
+        """Forget an attempt that was none; called by the attempt."""
+        self._attempts_open.discard(attempt)
+        self.attempts -= 1
+
     def decided(self, now: int) -> None:
         """Move the point where an untold attempt began to ``now``; called by a decision at its end."""
         self._boundary = now
@@ -273,9 +278,9 @@ class Request(Block):
         self._driven = True
         self.keep_open()
 
-    def end_with_attempt(self) -> None:
-        """Let the first attempt's end be the request's."""
-        self._with_attempt = True
+    def end_with_attempt(self, *, yes: bool = True) -> None:
+        """Let the next end of an attempt be the request's, or not any more."""
+        self._with_attempt = yes
 
     # --- the end --------------------------------------------------------------------------------
 

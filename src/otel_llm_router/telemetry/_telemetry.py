@@ -17,7 +17,7 @@ from opentelemetry.trace import TracerProvider
 from otel_llm_router import _sanitize
 from otel_llm_router.signals import attributes, events
 from otel_llm_router.signals.instruments import requests, resources, routing, self_telemetry
-from otel_llm_router.telemetry import _context, _errors, _genai, _guard, _route
+from otel_llm_router.telemetry import _context, _errors, _genai, _guard, _observed, _route
 from otel_llm_router.telemetry._attempt import Attempt
 from otel_llm_router.telemetry._bounds import IDLE
 from otel_llm_router.telemetry._cache import Cache
@@ -197,9 +197,23 @@ class Telemetry:
         *,
         bytes: Callable[[], float | None] | None = None,  # noqa: A002  # what it answers
         entries: Callable[[], float | None] | None = None,
+        evictions: Callable[[], float | None] | None = None,
+        cache: Any = None,
     ) -> None:
-        """Ask how many bytes and entries a cache holds whenever metrics are collected."""
+        """Ask a cache about itself whenever metrics are collected.
+
+        Args:
+            name: Which cache: label ``cache_type``.
+            bytes: Answers how many bytes it holds.
+            entries: Answers how many entries it holds.
+            evictions: Answers how many entries it has ever thrown out, counted from its first answer on.
+            cache: The cache itself, for its entries: anything with a length, or with a ``cache_info()``.
+        """
         with _guard.guard("observe_cache"):
+            if entries is None and cache is not None:
+                entries = _observed.entries_of(cache)
+            if evictions is not None:
+                entries = _observed.asking(_observed.growth(evictions, self.cache(name).evicted), entries)
             self.gauges.ask(resources.CACHE_SIZE, bytes, name)
             self.gauges.ask(resources.CACHE_ENTRIES, entries, name)
 

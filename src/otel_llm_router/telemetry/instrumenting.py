@@ -5,13 +5,24 @@ elsewhere and want the same care.
 """
 
 from otel_llm_router.telemetry._chunks import unlike
-from otel_llm_router.telemetry._context import attached, current, step_back, step_in, step_out, stray
+from otel_llm_router.telemetry._context import (
+    attached,
+    current,
+    current_attempt,
+    step_back,
+    step_in,
+    step_out,
+    stray,
+)
 from otel_llm_router.telemetry._deferred import defer
+from otel_llm_router.telemetry._drive import Observer, async_driver, sync_driver
+from otel_llm_router.telemetry._errors import classify, of_status
 from otel_llm_router.telemetry._guard import guard, guarded, state
 from otel_llm_router.telemetry._recorder import SCOPE, Recorder
-from otel_llm_router.telemetry._streams import PROBE, StreamProbe, carry, probe_of, track
+from otel_llm_router.telemetry._streams import PROBE, StreamProbe, carry, is_stream, probe_of, track
 from otel_llm_router.telemetry._tally import Tally
 from otel_llm_router.telemetry._usage import Usage
+from otel_llm_router.telemetry._usage import get as field
 
 
 def recorder() -> Recorder:
@@ -29,16 +40,23 @@ def set_strict(*, strict: bool) -> None:
 __all__ = [
     "PROBE",
     "SCOPE",
+    "Observer",
     "Recorder",
     "StreamProbe",
     "Tally",
     "Usage",
+    "async_driver",
     "attached",
     "carry",
+    "classify",
     "current",
+    "current_attempt",
     "defer",
+    "field",
     "guard",
     "guarded",
+    "is_stream",
+    "of_status",
     "probe_of",
     "recorder",
     "set_strict",
@@ -46,6 +64,7 @@ __all__ = [
     "step_in",
     "step_out",
     "stray",
+    "sync_driver",
     "track",
     "unlike",
 ]
