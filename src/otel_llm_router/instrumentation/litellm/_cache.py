@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from otel_llm_router import telemetry
-from otel_llm_router.instrumentation.litellm._deployments import mapping
+from otel_llm_router.instrumentation.litellm._deployments import is_stream, mapping
 from otel_llm_router.telemetry.instrumenting import Usage
 
 
@@ -52,7 +52,7 @@ def _minus(usage: Any, part: Any, name: str) -> int | None:
 
 def says_cached(response: Any) -> bool:
     """Whether an answer itself says that it comes from the cache."""
-    if getattr(response, "custom_llm_provider", None) == "cached_response":  # a stream
+    if is_stream(response) and getattr(response, "custom_llm_provider", None) == "cached_response":
         return True
     return mapping(getattr(response, "_hidden_params", None)).get("cache_hit") is True
 

@@ -7,8 +7,7 @@ LiteLLM's own call ids are no use for it: the proxy shares one over all attempts
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -92,25 +91,35 @@ current_level: ContextVar[Level | None] = ContextVar("otel_llm_router_litellm_le
 current_call: ContextVar[Call | None] = ContextVar("otel_llm_router_litellm_call", default=None)
 
 
-@contextmanager
-def entered(level: Level) -> Generator[None]:
+class entered:  # noqa: N801  # reads as a statement
     """Make ``level`` the current one, with no call yet."""
-    previous_level, previous_call = current_level.get(), current_call.get()
-    current_level.set(level)
-    current_call.set(None)
-    try:
-        yield
-    finally:
-        current_level.set(previous_level)
-        current_call.set(previous_call)
+
+    __slots__ = ("_call", "_level", "_previous")
+
+    def __init__(self, level: Level) -> None:
+        self._level = level
+
+    def __enter__(self) -> None:
+        self._previous, self._call = current_level.get(), current_call.get()
+        current_level.set(self._level)
+        current_call.set(None)
+
+    def __exit__(self, *_exc: object) -> None:
+        current_level.set(self._previous)
+        current_call.set(self._call)
 
 
-@contextmanager
-def calling(call: Call) -> Generator[None]:
+class calling:  # noqa: N801  # reads as a statement
     """Make ``call`` the current one."""
-    previous = current_call.get()
-    current_call.set(call)
-    try:
-        yield
-    finally:
-        current_call.set(previous)
+
+    __slots__ = ("_call", "_previous")
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+
+    def __enter__(self) -> None:
+        self._previous = current_call.get()
+        current_call.set(self._call)
+
+    def __exit__(self, *_exc: object) -> None:
+        current_call.set(self._previous)

@@ -134,7 +134,7 @@ class DecisionHooks:
 
 def strategy_of(instance: Any) -> str:
     """Return the name of a Router's routing strategy."""
-    if "get_available_deployment" in vars(instance):
+    if "get_available_deployment" in instance.__dict__:
         return "custom"
     # The public name warns in 1.109 and newer, where the Router's own code reads the other one.
     strategy = getattr(instance, "_core_routing_strategy", None) or getattr(instance, "routing_strategy", "")

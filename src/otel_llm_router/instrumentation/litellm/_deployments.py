@@ -25,11 +25,14 @@ _OPERATIONS: Mapping[str, str] = {
 }
 
 
+_NOTHING: Final[Mapping[str, Any]] = {}
+
+
 def mapping(value: Any) -> Mapping[str, Any]:
     """Return ``value`` as a mapping: itself, an object's attributes, or nothing."""
-    if isinstance(value, Mapping):
+    if type(value) is dict or isinstance(value, Mapping):  # the second is a slow question
         return cast("Mapping[str, Any]", value)
-    return getattr(value, "__dict__", {})
+    return getattr(value, "__dict__", _NOTHING)
 
 
 def listed(value: Any) -> list[Any]:
@@ -41,6 +44,23 @@ _ROUTED: Final = frozenset(
     {"completion", "acompletion", "text_completion", "atext_completion", "embedding", "aembedding"}
 )
 """What a Router calls through its retries and fallbacks only, in every supported release."""
+
+
+_ANSWERS: Final[set[type]] = set()
+"""Classes of complete answers; those of streams may be made for each of them."""
+
+_MAX_ANSWERS: Final = 1000
+
+
+def is_stream(response: Any) -> bool:
+    """Whether a Router's answer is a stream, as opposed to a complete answer (which can be iterated too)."""
+    kind: type[object] = type(response)  # pyright: ignore[reportUnknownVariableType]
+    if kind in _ANSWERS:
+        return False
+    found = hasattr(kind, "__anext__") or hasattr(kind, "__next__")  # asking a model is slow
+    if not found and len(_ANSWERS) < _MAX_ANSWERS:
+        _ANSWERS.add(kind)
+    return found
 
 
 def made_by_router(call_type: Any, arguments: Mapping[str, Any]) -> bool:
@@ -63,7 +83,11 @@ def asks_completion(kwargs: Mapping[str, Any]) -> bool:
 
 def operation(kwargs: Mapping[str, Any]) -> str:
     """Return the GenAI operation name of a Router call, by the function it is for."""
-    name = _function(kwargs)
+    return _operation(_function(kwargs))
+
+
+@functools.lru_cache(maxsize=1024)
+def _operation(name: str) -> str:
     for known, word in _OPERATIONS.items():
         if name in (known, f"a{known}", f"{known}_stream", f"a{known}_stream"):
             return word
@@ -93,7 +117,13 @@ def from_deployment(deployment: Any, operation: str) -> telemetry.Target | None:
     model = params.get("model")
     if not isinstance(model, str):
         return None
-    return _target(model, params.get("custom_llm_provider"), identifier(deployment), params.get("api_base"), operation)
+    return _target(
+        model,
+        _text(params.get("custom_llm_provider")),
+        identifier(deployment),
+        _text(params.get("api_base")),
+        operation,
+    )
 
 
 def from_call(kwargs: Mapping[str, Any], operation: str) -> telemetry.Target:
@@ -101,11 +131,15 @@ def from_call(kwargs: Mapping[str, Any], operation: str) -> telemetry.Target:
     model = kwargs.get("model")
     return _target(
         model if isinstance(model, str) else UNKNOWN,
-        kwargs.get("custom_llm_provider"),
+        _text(kwargs.get("custom_llm_provider")),
         identifier(kwargs),
-        kwargs.get("api_base"),
+        _text(kwargs.get("api_base")),
         operation,
     )
+
+
+def _text(value: Any) -> str | None:
+    return str(getattr(value, "value", value)) if value else None
 
 
 def identifier(deployment: Any) -> str | None:
@@ -114,9 +148,12 @@ def identifier(deployment: Any) -> str | None:
     return str(found) if found else None
 
 
-def _target(model: str, provider: Any, deployment: str | None, api_base: Any, operation: str) -> telemetry.Target:
-    name, model = split_model(model, str(provider) if provider else None)
-    address, port = _address(api_base) if isinstance(api_base, str) else (None, None)
+@functools.lru_cache(maxsize=1024)
+def _target(
+    model: str, provider: str | None, deployment: str | None, api_base: str | None, operation: str
+) -> telemetry.Target:
+    name, model = split_model(model, provider)
+    address, port = _address(api_base) if api_base else (None, None)
     return telemetry.Target(
         provider=name,
         model=model,

@@ -52,13 +52,13 @@ class Hooks(DecisionHooks):
                 self._watch.untried(level)
             if owned:
                 return self._answer(level, response)
-            if hop is None and _streams.is_stream(response):
+            if hop is None and _deployments.is_stream(response):
                 return self._measured(level, response)
         return response
 
     def _answer(self, level: Level, response: Any) -> Any:
         request = level.request
-        if not _streams.is_stream(response):
+        if not _deployments.is_stream(response):
             if request.cached:
                 request.hit(response)
             request.end()

@@ -40,11 +40,6 @@ def watch(stream: Any, probe: StreamProbe) -> Any:
     return stream
 
 
-def is_stream(response: Any) -> bool:
-    """Whether a Router's answer is a stream, as opposed to a complete answer (which can be iterated too)."""
-    return hasattr(response, "__anext__") or hasattr(response, "__next__")
-
-
 # --- the wrapped methods ---------------------------------------------------------------------------
 
 _patched: list[tuple[type, str, Any]] = []
