@@ -13,6 +13,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
+from opentelemetry import context as otel_context
+
 from otel_llm_router import telemetry
 from otel_llm_router.instrumentation.litellm import _deployments
 
@@ -86,6 +88,8 @@ class Call:
         else:
             reason = "fallback" if level.fallback else "initial"
         self.attempt = level.request.begin_attempt(target, reason=reason, began=began, group=level.group)
+        self.attempt.reads_answer = True
+        otel_context.attach(self.attempt.context)  # until `calling` ends: what the call does is the attempt's
 
 
 current_level: ContextVar[Level | None] = ContextVar("otel_llm_router_litellm_level", default=None)
@@ -108,9 +112,10 @@ def entered(level: Level) -> Generator[None]:
 @contextmanager
 def calling(call: Call) -> Generator[None]:
     """Make ``call`` the current one."""
-    previous = current_call.get()
+    previous, context = current_call.get(), otel_context.get_current()
     current_call.set(call)
     try:
         yield
     finally:
         current_call.set(previous)
+        otel_context.attach(context)
