@@ -42,7 +42,9 @@ def serve() -> Generator[Any]:
     def start(app: Any) -> str:
         listening = socket.socket()
         listening.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(app, log_level="critical", access_log=False, lifespan="off"))
+        # On a slow machine a connection may idle for seconds; that it is then closed is not what is tested.
+        config = uvicorn.Config(app, log_level="critical", access_log=False, lifespan="off", timeout_keep_alive=60)
+        server = uvicorn.Server(config)
         thread = threading.Thread(target=lambda: server.run(sockets=[listening]), daemon=True)
         thread.start()
         running.append((server, thread))

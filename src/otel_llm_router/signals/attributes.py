@@ -285,6 +285,7 @@ COOLDOWN_SECONDS = Attribute(
     key="llm_router.cooldown.seconds", description="How long the deployment is left out, in seconds."
 )
 HTTP_STATUS = Attribute(key="http.response.status_code", description="Status code that the provider answered with.")
+RETRY_AFTER = Attribute(key="llm_router.retry_after", description="Seconds after which the provider said to try again.")
 PREVIOUS_ERROR = Attribute(key="llm_router.previous.error_type", description="Class of the failure that led to this.")
 FROM_SPAN = Attribute(key="llm_router.fallback.from", description="Model (group) that failed.")
 TO_SPAN = Attribute(key="llm_router.fallback.to", description="Model (group) tried next.")

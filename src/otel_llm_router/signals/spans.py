@@ -85,6 +85,7 @@ ATTEMPT = Span(
         a.SERVER_ADDRESS,
         a.SERVER_PORT,
         a.HTTP_STATUS,
+        a.RETRY_AFTER,
         a.ERROR_TYPE_SPAN,
         a.DEPLOYMENT_SPAN,
         a.ATTEMPT_NUMBER,

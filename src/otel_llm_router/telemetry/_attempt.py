@@ -78,6 +78,8 @@ class Attempt(Block):
         number: Position among the request's attempts, from 1.
         reason: Why it is made.
         began: When it began, by ``perf_counter_ns``; now when left out.
+        seen_below: Whether it was noticed beneath the application, which may yet speak of it itself.
+        foreign: Whether another instrumentation makes the span and the GenAI metrics of the call.
     """
 
     # What every attempt begins with stands on the class: an instance holds what differs.
@@ -91,15 +93,29 @@ class Attempt(Block):
     cost_pending = False
     cost_recorded = False
     complete = False
+    seen_below = False
+    unclaimed = False
+    reads_answer = False
+    foreign = False
+    http_status: int | None = None
     span: Span = INVALID_SPAN
     leave_flight: Callable[[], None] = staticmethod(nothing)
     _tallies: tuple[Tally, ...] = ()
     _keep_open = False
     _settle: Callable[[], None] | None = None
+    _noted: Usage | None = None
     _previous: Context | None = None
 
     def __init__(
-        self, request: Request, target: Target, *, number: int, reason: Reason, began: int | None = None
+        self,
+        request: Request,
+        target: Target,
+        *,
+        number: int,
+        reason: Reason,
+        began: int | None = None,
+        seen_below: bool = False,
+        foreign: bool = False,
     ) -> None:
         self.began = time.perf_counter_ns() if began is None else began
         self.request = request
@@ -111,13 +127,18 @@ class Attempt(Block):
         # By the request's two clocks: a step of the wall clock must not move an attempt out of its request.
         self.wall = request.wall + self.began - request.began
         self._open = [True]
+        if seen_below:
+            self.seen_below = self.unclaimed = True
+        if foreign:
+            self.foreign = True
         recorder = request.recorder
         try:
             self.leave_flight = recorder.enter(routing.ATTEMPTS_IN_FLIGHT, target.provider, target.model)
         except BaseException as error:  # noqa: BLE001  # the guard, in the form that costs nothing
             _guard.caught("attempt.begin", error)
         try:
-            self.span = recorder.start_span(spans.ATTEMPT, self._describe, request.context, self.wall)
+            if not foreign:
+                self.span = recorder.start_span(spans.ATTEMPT, self._describe, request.context, self.wall)
         except BaseException as error:  # noqa: BLE001  # see above
             _guard.caught("attempt.span", error)
         self.context: Context = _context.with_attempt(self, self.span, request.context)
@@ -184,6 +205,10 @@ class Attempt(Block):
         except BaseException as error:  # noqa: BLE001  # see above
             _guard.caught("attempt.describe", error)
 
+    def note_usage(self, usage: Usage) -> None:
+        """Keep what a layer below has read, for the case that whoever ends the attempt has no reported count."""
+        self._noted = usage
+
     def cost(self, usd: Any, source: CostSource = "reported") -> None:
         """State what the attempt cost in USD; also after its end, when it is learned late."""
         with _guard.guard("attempt.cost"):
@@ -213,7 +238,7 @@ class Attempt(Block):
         """Take the chunks that ``tally`` counts, from their first, for the attempt's."""
         if tally not in self._tallies:
             self._tallies = (*self._tallies, tally)
-            if len(self._tallies) == 1:
+            if len(self._tallies) == 1 and tally.first is not None:
                 add_event(self.span, spans.FIRST_TOKEN_EVENT, {})
 
     @property
@@ -280,12 +305,15 @@ class Attempt(Block):
             settle, self._settle = self._settle, None
             if settle is not None:
                 settle()
+            if self._noted is not None and self.usage.source != "reported" and not self.usage.invalid:
+                self.usage = self._noted
             self.outcome = outcome
             self.error_type = error_type
             now = time.perf_counter_ns() if at is None else at
             elapsed = max(0, now - self.began)
             self.request.attempt_ended(self, now)
-            self.request.recorder.finish(self.span, _attempt_record.leave, self, elapsed, http_status)
+            status = self.http_status if http_status is None else http_status
+            self.request.recorder.finish(self.span, _attempt_record.leave, self, elapsed, status)
         except BaseException as error:  # noqa: BLE001  # the guard, in the form that costs nothing
             _guard.caught("attempt.end", error)
 

@@ -42,7 +42,8 @@ def record(attempt: Attempt, seconds: float) -> None:
     _add_tokens(records, attempt, called)
     if attempt.outcome == attributes.ERROR:
         _add_failure(records, attempt, called)
-    _genai.add(records, attempt, attempt.request.telemetry.genai_metrics, seconds)
+    if not attempt.foreign:
+        _genai.add(records, attempt, attempt.request.telemetry.genai_metrics, seconds)
     recorder.record_all(records)
     record_cost(attempt)
 

@@ -22,10 +22,12 @@ from otel_llm_router.telemetry import _guard
 
 if TYPE_CHECKING:
     from otel_llm_router.telemetry._attempt import Attempt
+    from otel_llm_router.telemetry._decision import Decision
     from otel_llm_router.telemetry._request import Request
 
 _REQUEST = otel_context.create_key("otel_llm_router.request")
 _ATTEMPT = otel_context.create_key("otel_llm_router.attempt")
+_DECISION = otel_context.create_key("otel_llm_router.decision")
 (_SPAN,) = set_span_in_context(INVALID_SPAN, Context())
 """Where the API keeps the current span: with it, span and request enter a context in one step."""
 _replace: Callable[[Context, str, object], None] = dict.__setitem__  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
@@ -108,6 +110,17 @@ def current_attempt() -> Attempt | None:
     """Return the attempt in flight in this context, if it has not ended."""
     attempt = cast("Attempt | None", otel_context.get_value(_ATTEMPT))
     return attempt if attempt is not None and not attempt.ended else None
+
+
+def current_decision() -> Decision | None:
+    """Return the decision whose block this is, if nothing has been selected yet."""
+    decision = cast("Decision | None", otel_context.get_value(_DECISION))
+    return decision if decision is not None and decision.open else None
+
+
+def with_decision(decision: Decision, context: Context) -> Context:
+    """Return ``context`` with ``decision`` as the current one."""
+    return Context({**context, _DECISION: decision})
 
 
 def with_request(request: Request, span: Span, context: Context) -> Context:

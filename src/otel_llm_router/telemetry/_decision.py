@@ -9,12 +9,14 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from opentelemetry.context import Context
+from opentelemetry.context import get_current as current_context
 from opentelemetry.trace import INVALID_SPAN
 
 from otel_llm_router import _sanitize
 from otel_llm_router.signals import Attribute, attributes, spans
 from otel_llm_router.signals.instruments import routing
-from otel_llm_router.telemetry import _guard
+from otel_llm_router.telemetry import _context, _guard
 from otel_llm_router.telemetry._block import Block
 from otel_llm_router.telemetry._recorder import add_event, set_attributes
 
@@ -51,7 +53,16 @@ class Decision(Block):
         self._label = ""
         self._reason = ""
         self._ended = False
+        self._inside: Context | None = None
+        self._outside: Context | None = None
+        if request is not None:
+            request.deciding.add(self)
         self.candidates(candidates)
+
+    @property
+    def open(self) -> bool:
+        """Whether nothing has been selected yet: calls made meanwhile are made in order to decide."""
+        return not self._ended and attributes.CHOSEN not in self._values
 
     def candidates(self, candidates: Iterable[Any]) -> None:
         """State what can be chosen, where that is known only after the decision began."""
@@ -89,6 +100,7 @@ class Decision(Block):
         """
         with _guard.guard("decision.select"):
             self._label = _sanitize.text(model)
+            self._no_longer_deciding()
             self._reason = reason
             self._values[attributes.CHOSEN] = deployment or self._label
             self._values[attributes.DECISION_REASON] = reason or None
@@ -102,6 +114,7 @@ class Decision(Block):
             if self._ended:
                 return
             self._ended = True
+            self._no_longer_deciding()
             now = time.perf_counter_ns()
             span = INVALID_SPAN if self._request is None else self._request.span
             self._telemetry.recorder.finish(span, self._record, max(0, now - self._began), time.time_ns(), self._values)
@@ -118,5 +131,17 @@ class Decision(Block):
             add_event(self._request.span, spans.DECISION_EVENT, values, at)
             set_attributes(self._request.span, values)
 
+    def _no_longer_deciding(self) -> None:
+        if self._request is not None:
+            self._request.deciding.discard(self)
+
+    def _begin(self) -> None:
+        with _guard.guard("decision.enter"):
+            self._inside = _context.with_decision(self, current_context())
+            self._outside = _context.enter(self._inside)
+
     def _finish(self, error: BaseException | None) -> None:  # noqa: ARG002  # without a choice it says so itself
+        with _guard.guard("decision.exit"):
+            if self._inside is not None and self._outside is not None:
+                _context.leave(self._inside, self._outside)
         self.end()

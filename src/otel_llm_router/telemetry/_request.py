@@ -16,7 +16,7 @@ from opentelemetry.trace import INVALID_SPAN, Span
 from otel_llm_router import _sanitize
 from otel_llm_router.signals import SpanEvent, attributes, spans
 from otel_llm_router.signals.instruments import requests, routing
-from otel_llm_router.telemetry import _context, _deferred, _errors, _guard, _request_record, _usage
+from otel_llm_router.telemetry import _below, _context, _deferred, _errors, _guard, _request_record, _usage
 from otel_llm_router.telemetry._attempt import Attempt, Reason, Target
 from otel_llm_router.telemetry._block import Block
 from otel_llm_router.telemetry._decision import Decision
@@ -42,6 +42,8 @@ class Request(Block):
         model: Model (group) that the client asked for.
         strategy: Routing strategy.
         user: Caller; on the span only.
+        foreign: Whether another instrumentation makes the span of what it consists of.
+        counted: Whether it is traffic; calls made in order to decide are none.
     """
 
     # What every request begins with stands on the class: an instance holds what differs.
@@ -66,24 +68,37 @@ class Request(Block):
     _with_attempt = False
     _previous: Context | None = None
 
-    def __init__(self, telemetry: Telemetry, *, model: str = "", strategy: str = "", user: str | None = None) -> None:
+    def __init__(
+        self,
+        telemetry: Telemetry,
+        *,
+        model: str = "",
+        strategy: str = "",
+        user: str | None = None,
+        foreign: bool = False,
+        counted: bool = True,
+    ) -> None:
         self.telemetry = telemetry
         self.recorder: Recorder = telemetry.recorder
         self.model = _sanitize.text(model)
         self.strategy = _sanitize.text(strategy)
         self.user = user
+        self.counted = counted
+        self.deciding: set[Decision] = set()
         self.began = self._boundary = time.perf_counter_ns()
         self.wall = time.time_ns()
         self.outer: Context = _context.parent()
         self._open = [True]
-        self._attempts_open: set[Attempt] = set()
+        self.attempts_open: set[Attempt] = set()
         try:
             _deferred.drain()
-            self.leave_flight = self.recorder.enter(requests.REQUESTS_IN_FLIGHT)
+            if counted:
+                self.leave_flight = self.recorder.enter(requests.REQUESTS_IN_FLIGHT)
         except BaseException as error:  # noqa: BLE001  # the guard, in the form that costs nothing
             _guard.caught("request.begin", error)
         try:
-            self.span = self.recorder.start_span(spans.ROUTE, self._describe, self.outer, self.wall)
+            if not foreign:
+                self.span = self.recorder.start_span(spans.ROUTE, self._describe, self.outer, self.wall)
         except BaseException as error:  # noqa: BLE001  # see above
             _guard.caught("request.span", error)
         # Without a span, too, what is called inside belongs to this request.
@@ -122,7 +137,14 @@ class Request(Block):
         return self.begin_attempt(Target(provider, model, deployment, operation), reason=reason)
 
     def begin_attempt(
-        self, target: Target, *, reason: Reason | None = None, began: int | None = None, group: str | None = None
+        self,
+        target: Target,
+        *,
+        reason: Reason | None = None,
+        began: int | None = None,
+        group: str | None = None,
+        seen_below: bool = False,
+        foreign: bool = False,
     ) -> Attempt:
         """Begin an attempt at ``target``; what library instrumentations call.
 
@@ -131,6 +153,8 @@ class Request(Block):
             reason: Why; found out from the attempt before when left out.
             began: When, by ``perf_counter_ns``; now when left out.
             group: Model (group) that a retry is counted for; the request's when left out.
+            seen_below: Whether it was noticed beneath the application, which may yet speak of it itself.
+            foreign: Whether another instrumentation makes the span and the GenAI metrics of the call.
         """
         previous, hop = self.last_attempt, None
         if previous is not None:
@@ -141,12 +165,20 @@ class Request(Block):
                     if reason == "fallback":
                         hop = self.fallback(previous.target.model, target.model, previous.error_type)
         self.attempts += 1
-        attempt = Attempt(self, target, number=self.attempts, reason=reason or "initial", began=began)
+        attempt = Attempt(
+            self,
+            target,
+            number=self.attempts,
+            reason=reason or "initial",
+            began=began,
+            seen_below=seen_below,
+            foreign=foreign,
+        )
         if hop is not None:
             attempt.hop = hop
-        if not self._attempts_open:
+        if not self.attempts_open:
             self._waiting_since = attempt.began
-        self._attempts_open.add(attempt)
+        self.attempts_open.add(attempt)
         if reason == "retry" and previous is not None:
             with _guard.guard("request.begin_attempt"):
                 self._retried(previous, attempt, group)
@@ -166,6 +198,8 @@ class Request(Block):
     ) -> None:
         """Account for a call that has failed already; it began where the one before it ended."""
         with _guard.guard("request.failed_attempt"):
+            if _below.claim(self, failed=True) is not None:
+                return
             target = Target(provider, model or deployment, deployment)
             self.begin_attempt(target, began=self._boundary).fail(error)
 
@@ -192,6 +226,8 @@ class Request(Block):
             attempt = _context.current_attempt()
             if attempt is not None and attempt.request is not self:
                 attempt = None
+            if attempt is None and _below.claim(self, failed=False) is not None:
+                return track(stream, StreamProbe(request=owner))
             if attempt is None and not self.cached:
                 target = Target(provider, model or self.model or attributes.UNKNOWN, operation=operation)
                 attempt = self.begin_attempt(target, began=self._boundary)
@@ -221,10 +257,12 @@ class Request(Block):
 
     def attempt_ended(self, attempt: Attempt, now: int) -> None:
         """Take an attempt's end at ``now`` into account; called by the attempt."""
-        self._attempts_open.discard(attempt)
-        if not self._attempts_open:
+        self.attempts_open.discard(attempt)
+        if not self.attempts_open:
             self.waited += max(0, now - self._waiting_since)
         if attempt.reason == "routing":
+            if self._with_attempt:
+                self.end(attempt.outcome, attempt.error_type, at=now)
             return
         self.last_attempt = attempt
         self._boundary = now
@@ -241,7 +279,7 @@ class Request(Block):
 
     def attempt_withdrawn(self, attempt: Attempt) -> None:
         """Forget an attempt that was none; called by the attempt."""
-        self._attempts_open.discard(attempt)
+        self.attempts_open.discard(attempt)
         self.attempts -= 1
 
     def decided(self, now: int) -> None:
@@ -306,7 +344,7 @@ class Request(Block):
             self.outcome = outcome
             self.error_type = error_type
             now = time.perf_counter_ns() if at is None else at
-            if self._attempts_open:
+            if self.attempts_open:
                 self._end_attempts(now)
             elapsed = max(0, now - self.began)
             self.recorder.finish(self.span, _request_record.leave, self, elapsed)
@@ -315,13 +353,13 @@ class Request(Block):
             _guard.caught("request.end", error)
 
     def _end_attempts(self, now: int) -> None:
-        for attempt in tuple(self._attempts_open):
+        for attempt in tuple(self.attempts_open):
             if attempt.complete:  # its stream was read to the last word, and not to the end
                 attempt.end(at=now)
             elif self.outcome != attributes.SUCCESS:  # given up with its request
                 error_type = self.error_type if _errors.is_abort(self.error_type) else "cancelled"
                 attempt.end(attributes.ABORTED, error_type, at=now)
-        if self._attempts_open:
+        if self.attempts_open:
             self.waited += max(0, now - self._waiting_since)
 
     def _begin(self) -> None:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 def leave(request: Request, elapsed: int) -> None:
     """Record an ended request that took ``elapsed`` nanoseconds, and end its span."""
     try:
-        record(request, elapsed)
+        if request.counted:
+            record(request, elapsed)
     finally:
         end_span(request, elapsed)
         _context.let_go_of_request(request)

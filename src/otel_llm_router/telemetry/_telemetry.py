@@ -92,6 +92,10 @@ class Telemetry:
         """
         return Request(self, model=model, strategy=strategy, user=user)
 
+    def request_below(self, model: str, *, foreign: bool, counted: bool) -> Request:
+        """Begin a request for a call that a layer below has noticed outside any; see `_below`."""
+        return Request(self, model=model, foreign=foreign, counted=counted)
+
     def route(self, *, strategy: str = "", model: _route.ModelOf = None) -> Callable[[F], F]:
         """Decorate a function so that each call is a routed request.
 

@@ -4,6 +4,9 @@ Room: `telemetry`. For code in `otel_llm_router.instrumentation`, and for instru
 elsewhere and want the same care.
 """
 
+from otel_llm_router.telemetry import _below, _context
+from otel_llm_router.telemetry._attempt import Attempt, Reason, Target
+from otel_llm_router.telemetry._below import owner as owner_of_call
 from otel_llm_router.telemetry._chunks import unlike
 from otel_llm_router.telemetry._context import (
     attached,
@@ -23,6 +26,7 @@ from otel_llm_router.telemetry._streams import PROBE, StreamProbe, carry, is_str
 from otel_llm_router.telemetry._tally import Tally
 from otel_llm_router.telemetry._usage import Usage
 from otel_llm_router.telemetry._usage import get as field
+from otel_llm_router.telemetry._usage import read as read_usage
 
 
 def recorder() -> Recorder:
@@ -30,6 +34,33 @@ def recorder() -> Recorder:
     from otel_llm_router import telemetry  # noqa: PLC0415  # the package imports its modules first
 
     return telemetry.default.recorder
+
+
+def begin_call(target: Target, *, reason: Reason | None = None, foreign: bool = False) -> Attempt:
+    """Begin an attempt for a call that was noticed below the application, where `owner_of_call` knows of none.
+
+    It belongs to the request in flight, or to one of its own that ends with it. A call made while a decision
+    is open is made in order to decide, whatever ``reason`` says.
+
+    Args:
+        target: What is called.
+        reason: Why, where the caller knows; ``retry`` counts only outside a request, which knows better.
+        foreign: Whether another instrumentation makes the span and the GenAI metrics of the call.
+    """
+    from otel_llm_router import telemetry  # noqa: PLC0415  # the package imports its modules first
+
+    return _below.begin(telemetry.default, target, reason=reason, foreign=foreign)
+
+
+def is_current(attempt: Attempt) -> bool:
+    """Whether what is called here and now is a child of ``attempt`` without further ado."""
+    return _context.current_attempt() is attempt
+
+
+def reading_owner() -> Attempt | None:
+    """Return the current attempt if its owner reads the answer itself, usage included, and streams too."""
+    attempt = _context.current_attempt()
+    return attempt if attempt is not None and attempt.reads_answer else None
 
 
 def set_strict(*, strict: bool) -> None:
@@ -40,13 +71,17 @@ def set_strict(*, strict: bool) -> None:
 __all__ = [
     "PROBE",
     "SCOPE",
+    "Attempt",
     "Observer",
+    "Reason",
     "Recorder",
     "StreamProbe",
     "Tally",
+    "Target",
     "Usage",
     "async_driver",
     "attached",
+    "begin_call",
     "carry",
     "classify",
     "current",
@@ -55,9 +90,13 @@ __all__ = [
     "field",
     "guard",
     "guarded",
+    "is_current",
     "is_stream",
     "of_status",
+    "owner_of_call",
     "probe_of",
+    "read_usage",
+    "reading_owner",
     "recorder",
     "set_strict",
     "step_back",

@@ -12,6 +12,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
+from opentelemetry import context as otel_context
+
 from otel_llm_router import telemetry
 from otel_llm_router.instrumentation.litellm import _deployments
 
@@ -85,6 +87,8 @@ class Call:
         else:
             reason = "fallback" if level.fallback else "initial"
         self.attempt = level.request.begin_attempt(target, reason=reason, began=began, group=level.group)
+        self.attempt.reads_answer = True
+        otel_context.attach(self.attempt.context)  # until `calling` ends: what the call does is the attempt's
 
 
 current_level: ContextVar[Level | None] = ContextVar("otel_llm_router_litellm_level", default=None)
@@ -112,14 +116,15 @@ class entered:  # noqa: N801  # reads as a statement
 class calling:  # noqa: N801  # reads as a statement
     """Make ``call`` the current one."""
 
-    __slots__ = ("_call", "_previous")
+    __slots__ = ("_call", "_context", "_previous")
 
     def __init__(self, call: Call) -> None:
         self._call = call
 
     def __enter__(self) -> None:
-        self._previous = current_call.get()
+        self._previous, self._context = current_call.get(), otel_context.get_current()
         current_call.set(self._call)
 
     def __exit__(self, *_exc: object) -> None:
         current_call.set(self._previous)
+        otel_context.attach(self._context)

@@ -1,0 +1,78 @@
+"""Calls to providers that a layer below the application notices: who owns each, and what becomes of it.
+
+Room: `telemetry`. An instrumentation that sees HTTP traffic asks here whether an upper layer (a library's
+instrumentation, the application itself) has an attempt in flight for a call, and begins one where none has.
+The application may speak of the same call later, in `Request.stream` or `Request.failed_attempt`: it then
+claims the attempt, and no second one is made.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from otel_llm_router.signals import attributes
+from otel_llm_router.telemetry import _context
+
+if TYPE_CHECKING:
+    from otel_llm_router.telemetry._attempt import Attempt, Reason, Target
+    from otel_llm_router.telemetry._request import Request
+    from otel_llm_router.telemetry._telemetry import Telemetry
+
+
+def owner(model: str) -> Attempt | None:
+    """Return the attempt in flight that a call to ``model``, made here and now, belongs to.
+
+    It is the current one, or one that was begun for the request in flight without being made current:
+    that for the same model, and among several the newest. One whose stream is being read already is not meant.
+    """
+    current = _context.current_attempt()
+    if current is not None:
+        return current
+    request = _context.current_request()
+    if request is None or not request.attempts_open:
+        return None
+    waiting = [attempt for attempt in tuple(request.attempts_open) if not attempt.streaming and not attempt.seen_below]
+    return max(waiting, key=lambda attempt: (attempt.target.model == model, attempt.number), default=None)
+
+
+def begin(telemetry: Telemetry, target: Target, *, reason: Reason | None = None, foreign: bool = False) -> Attempt:
+    """Begin an attempt that was noticed below: of the request in flight, or of one that ends with it.
+
+    Args:
+        telemetry: What it is begun on.
+        target: What is called.
+        reason: Why, where that is known better than by what happened before; a call made while a decision is
+            open is made in order to decide.
+        foreign: Whether another instrumentation makes the span and the GenAI metrics of the call.
+    """
+    request = _context.current_request()
+    if _context.current_decision() is not None or (request is not None and request.deciding):
+        reason = "routing"
+    if request is None:
+        request = telemetry.request_below(target.model, foreign=foreign, counted=reason != "routing")
+        request.end_with_attempt()
+    elif reason == "retry":  # the request knows what failed before
+        reason = None
+    return request.begin_attempt(target, reason=reason, seen_below=True, foreign=foreign)
+
+
+def claim(request: Request, *, failed: bool) -> Attempt | None:
+    """Return the attempt that the application speaks of now, if it was noticed below already and not claimed yet.
+
+    Args:
+        request: The request in flight.
+        failed: Whether it speaks of a call that has failed; else of an answer that it has got.
+    """
+    if not failed:
+        open_streams = [attempt for attempt in tuple(request.attempts_open) if attempt.unclaimed and attempt.streaming]
+        if open_streams:
+            return _claimed(max(open_streams, key=lambda attempt: attempt.number))
+    last = request.last_attempt
+    if last is not None and last.unclaimed and (last.outcome != attributes.SUCCESS) == failed:
+        return _claimed(last)
+    return None
+
+
+def _claimed(attempt: Attempt) -> Attempt:
+    attempt.unclaimed = False
+    return attempt
