@@ -61,6 +61,9 @@ class Verdict:
         }
 
 
+_ACROSS: Final = (("value", "value"), ("low", "high"), ("high", "low"))
+
+
 def verdicts(results: Mapping[str, Any]) -> list[Verdict]:
     """Return every goal that a run has figures for."""
     found: list[Verdict] = []
@@ -86,11 +89,12 @@ def _router(workload: str, cells: list[dict[str, Any]]) -> Iterator[Verdict]:
             )
         peer = one["rows"].get(one["lightest"], {})
         if one["concurrency"] > 1 and "added_p99_us" in own and "added_p99_us" in peer:
-            found, limit = own["added_p99_us"], peer["added_p99_us"]["value"] / 1e3
+            mine, theirs = own["added_p99_us"], peer["added_p99_us"]
+            beyond = ((mine[key] - theirs[other]) / 1e3 for key, other in _ACROSS)  # as wide as both together
             yield Verdict(
-                f"{where}: added p99 latency not above the lightest peer's ({one['lightest']})",
-                Estimate(*(found[key] / 1e3 for key in ("value", "low", "high"))),
-                limit,
+                f"{where}: added p99 latency not above the lightest peer's ({one['lightest']}), by how much it is",
+                Estimate(*beyond),
+                0,
                 "ms",
             )
         plain = rows.get(("plain", one["concurrency"]), {}).get(OURS, {})
