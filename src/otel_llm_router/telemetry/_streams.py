@@ -161,8 +161,7 @@ class StreamProbe:
         """End with an exception that the stream raised."""
         with _guard.guard("stream.fail"):
             if self._close():
-                self.settle()
-                if self.attempt is not None:
+                if self.attempt is not None:  # which settles
                     self.attempt.fail(error)
                 if self.request is not None:
                     self.request.fail(error)
@@ -203,10 +202,9 @@ class StreamProbe:
     def _end(self, outcome: str, error_type: str, at: int) -> None:
         with _guard.guard("stream.end"):
             if self._close():
-                self.settle()
                 if self.complete:
                     outcome, error_type = attributes.SUCCESS, ""
-                if self.attempt is not None:
+                if self.attempt is not None:  # which settles
                     self.attempt.end(outcome, error_type, at=at)
                 if self.request is not None:
                     self.request.end(outcome, error_type, at=at)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, cast
 
 from opentelemetry.context import Context
@@ -131,7 +132,7 @@ class LiteLLMProbe(StreamProbe):
             attempt = self.attempt
             if attempt is None:
                 return
-            reported = [usage for chunk in self._chunks if (usage := _peek(chunk, "usage")) is not None]
+            reported = _usages(self._chunks)
             if reported:
                 attempt.read_usage(_largest(reported))
             elif self.usage is not None:
@@ -139,6 +140,13 @@ class LiteLLMProbe(StreamProbe):
                 if not attempt.usage.input and not attempt.usage.output:
                     attempt.usage = Usage()  # some releases log 0 for what they could not count
             attempt.estimate_from_chunks()
+
+
+def _usages(chunks: list[Any]) -> list[Any]:
+    """Return the usage objects in raw chunks, of which hardly any has one."""
+    with suppress(AttributeError):  # one that is no model
+        chunks = [chunk for chunk in chunks if "usage" in chunk.__dict__ or chunk.__pydantic_extra__]
+    return [usage for chunk in chunks if (usage := _peek(chunk, "usage")) is not None]
 
 
 def _peek(model: Any, name: str) -> Any:
