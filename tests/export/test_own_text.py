@@ -257,10 +257,11 @@ def test_scrapes_while_others_record_are_whole() -> None:
             thread.join()
 
 
-def test_a_reader_that_takes_snapshots_says_once_who_it_is() -> None:
+def test_a_reader_that_takes_snapshots_says_once_who_it_is(caplog: pytest.LogCaptureFixture) -> None:
     reader, provider = fast()
     provider.get_meter(OURS).create_counter("ours").add(1)
     provider.get_meter("other").create_counter("theirs").add(1)
     text = reader.render()[0].decode()
     assert text.count('target_info{service_name="a router"} 1.0') == 1
     assert text.index("target_info") < text.index("theirs_total") < text.index("ours_total")
+    assert caplog.text == ""

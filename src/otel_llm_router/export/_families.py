@@ -77,8 +77,9 @@ class Families:
     def target_info(self, resource: Resource) -> None:
         """Add what says who is sending, once."""
         family = self._family("target", "Target metadata", "info")
-        if family is not None:
-            self._sample(family, "target_info", joined_labels(resource.attributes.items()), 1.0)
+        labels = joined_labels(resource.attributes.items())
+        if family is not None and ("target_info", frozenset(labels.items())) not in self._series:
+            self._sample(family, "target_info", labels, 1.0)
 
     def _add_metric(self, metric: Metric, extra: Mapping[str, str]) -> None:
         data = metric.data
