@@ -17,6 +17,7 @@ _COMMANDS: Final = {
     "collector": ("otel_llm_router.cli.collector", "collector", "Run or validate the OpenTelemetry Collector."),
     "dashboards": ("otel_llm_router.cli.dashboards", "dashboards", "List and export the Grafana dashboards."),
     "demo": ("otel_llm_router.cli.demo.command", "demo", "Watch a real router, and check every number of it."),
+    "doctor": ("otel_llm_router.cli.doctor.command", "doctor", "Say what is wrong with a set-up, and what to do."),
     "rules": ("otel_llm_router.cli.rules", "rules", "List and export the Prometheus rules."),
     "signals": ("otel_llm_router.cli.signals", "signals", "Print the catalogue of signals."),
 }

@@ -103,6 +103,9 @@ def _json(value: Any) -> bytes:
     return json.dumps(value, indent=2).encode() + b"\n"
 
 
+listen = _runner.listen
+
+
 class ScrapeServer:
     """Serves `Endpoints` on one address from a daemon thread.
 

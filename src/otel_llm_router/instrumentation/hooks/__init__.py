@@ -12,7 +12,7 @@ import os
 from collections.abc import Collection
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import wrapt
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
@@ -27,12 +27,36 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger("otel_llm_router")
 
+PROFILES: Final = tuple(profile.name for profile in _profiles.SHIPPED)
+"""Names of the profiles that are shipped."""
+
 _known: list[Group] = []
 
 
 def status() -> list[Status]:
     """Return what became of each declared hook, and of the hooks of each profile that was looked at."""
     return [one for group in _known for one in group.status()]
+
+
+def declared(hooks: str = "", file: str = "") -> tuple[list[Status], list[str]]:
+    """Read declarations without putting any in place.
+
+    Args:
+        hooks: Text of option ``hooks``.
+        file: Path of a file, as option ``hooks_file`` names it.
+
+    Returns:
+        The hooks that can be used, waiting for their modules; and a sentence about each thing that is wrong.
+    """
+    from otel_llm_router.instrumentation.hooks import _declarations, _files  # noqa: PLC0415  # see below
+
+    found, problems = _declarations.many(hooks, options.HOOKS.env) if hooks.strip() else ([], [])
+    all_found, all_problems = list(found), [f"{options.HOOKS.env}: {problem}" for problem in problems]
+    if file.strip():
+        profile, wrong = _files.read(Path(file.strip()))
+        all_found += () if profile is None else profile.hooks
+        all_problems += [f"{options.HOOKS_FILE.env}={file.strip()!r}: {problem}" for problem in wrong]
+    return [Status(str(hook), hook.source, "waiting") for hook in all_found], all_problems
 
 
 class HooksInstrumentor(BaseInstrumentor):
@@ -112,4 +136,4 @@ def _in_file(path: Path) -> list[Group]:
     return [] if profile is None else [_groups.Group(profile.name, profile.hooks, profile.requires)]
 
 
-__all__ = ["HooksInstrumentor", "Status", "status"]
+__all__ = ["PROFILES", "HooksInstrumentor", "Status", "declared", "status"]

@@ -1,0 +1,66 @@
+"""Whether prompts and completions are recorded.
+
+Room: `cli`. Ours records none; others that are installed may, some unless they are told not to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from otel_llm_router.cli.doctor._findings import Finding
+from otel_llm_router.cli.doctor._situation import Situation
+
+CHECK: Final = "content"
+
+_CAPTURE: Final = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
+_NO: Final = frozenset({"", "0", "false", "no", "off", "none", "no_content"})
+_YES: Final = frozenset({"1", "true", "yes", "on"})
+
+
+def check(situation: Situation) -> Iterator[Finding]:
+    """Say who records content."""
+    environ = situation.environ
+    names = situation.installed.distributions
+    quiet = True
+    if environ.get(_CAPTURE, "").strip().lower() not in _NO:
+        quiet = False
+        yield Finding(
+            CHECK,
+            "warn",
+            f"{_CAPTURE} is on: other GenAI instrumentations record prompts and completions; ours records none",
+            f"unset {_CAPTURE} unless that is meant",
+        )
+    traceloop = any(
+        name == "traceloop-sdk" or (name.startswith("opentelemetry-instrumentation-") and _needs(situation, name))
+        for name in names
+    )
+    if traceloop and environ.get("TRACELOOP_TRACE_CONTENT", "true").strip().lower() not in _NO - {""}:
+        quiet = False
+        yield Finding(
+            CHECK,
+            "warn",
+            "OpenLLMetry is installed and records prompts and completions unless it is told not to",
+            "set TRACELOOP_TRACE_CONTENT=false unless that is meant",
+        )
+    openinference = any(name.startswith("openinference-instrumentation-") for name in names)
+    hidden = all(
+        environ.get(name, "").strip().lower() in _YES
+        for name in ("OPENINFERENCE_HIDE_INPUTS", "OPENINFERENCE_HIDE_OUTPUTS")
+    )
+    if openinference and not hidden:
+        quiet = False
+        yield Finding(
+            CHECK,
+            "warn",
+            "OpenInference is installed and records prompts and completions unless it is told not to",
+            "set OPENINFERENCE_HIDE_INPUTS=true and OPENINFERENCE_HIDE_OUTPUTS=true unless that is meant",
+        )
+    if quiet:
+        yield Finding(CHECK, "ok", "no prompt and no completion is recorded")
+
+
+def _needs(situation: Situation, name: str) -> bool:
+    """Whether a package is one of OpenLLMetry's: those need its conventions, and no others do."""
+    needed = situation.installed.distributions[name].requires or ()
+    return any(text.startswith("opentelemetry-semantic-conventions-ai") for text in needed)

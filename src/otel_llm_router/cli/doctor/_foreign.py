@@ -1,0 +1,87 @@
+"""Other packages that make telemetry of the same calls.
+
+Room: `cli`. See `docs/wire.md`: whoever comes first keeps the span, and ours counts the call without a second one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from otel_llm_router.cli.doctor._findings import Finding
+from otel_llm_router.cli.doctor._instrumentors import DISABLED, GROUP
+from otel_llm_router.cli.doctor._situation import Situation
+
+CHECK: Final = "foreign"
+
+_PROVIDERS: Final = (
+    "openai|openai-v2|anthropic|bedrock|cohere|google-generativeai|google-genai|vertexai|groq|mistralai|ollama|"
+    "replicate|sagemaker|together|watsonx|litellm|langchain"
+)
+_FAMILIES: Final = (
+    (
+        re.compile(rf"opentelemetry-instrumentation-({_PROVIDERS})"),
+        "an instrumentation of OpenTelemetry or OpenLLMetry",
+    ),
+    (re.compile(r"openinference-instrumentation-.+"), "OpenInference"),
+    (re.compile(r"traceloop-sdk"), "OpenLLMetry"),
+    (re.compile(r"openlit"), "OpenLIT"),
+)
+
+_CALLBACKS: Final = ("arize-phoenix-otel", "langfuse", "langsmith", "logfire", "opik", "weave")
+"""What LiteLLM has a callback for that makes spans or counts of each call."""
+
+_LITELLM_OTEL: Final = ("OTEL_EXPORTER", "OTEL_ENDPOINT", "OTEL_HEADERS", "LITELLM_OTEL_INTEGRATION_ENABLE_METRICS")
+"""Variables that LiteLLM's own callback ``otel`` reads and nobody else."""
+
+
+def check(situation: Situation) -> Iterator[Finding]:
+    """Say who else makes spans of calls to models."""
+    quiet = True
+    points = situation.installed.entry_points(GROUP)
+    disabled = situation.disabled_instrumentations()
+    for name in sorted(situation.installed.distributions):
+        family = next((family for pattern, family in _FAMILIES if pattern.fullmatch(name)), None)
+        if family is None:
+            continue
+        quiet = False
+        own = [one.name for one in points if one.package.startswith(f"{name} ")]
+        active = [] if "*" in disabled else [one for one in own if one not in disabled]
+        package = f"{name} {situation.installed.version(name)} ({family})"
+        if own and not active:
+            yield Finding(CHECK, "ok", f"{package} is installed and switched off by {DISABLED}")
+            continue
+        when = "is loaded beside ours" if own else "is installed, and records once the application starts it"
+        off = f"set {DISABLED}={','.join([*disabled, *active])}" if own else "leave its start out of the application"
+        yield Finding(
+            CHECK,
+            "warn",
+            f"{package} {when}: where both see a call it keeps its span and its gen_ai.* metrics, ours count the "
+            "call without a second span",
+            f"to have our spans, {off}; see docs/wire.md",
+        )
+    if situation.installed.version("litellm"):
+        for finding in _callbacks(situation):
+            quiet = False
+            yield finding
+    if quiet:
+        yield Finding(CHECK, "ok", "no other instrumentation of calls to models is installed")
+
+
+def _callbacks(situation: Situation) -> Iterator[Finding]:
+    told = [name for name in _LITELLM_OTEL if situation.environ.get(name)]
+    if told:
+        yield Finding(
+            CHECK,
+            "warn",
+            f"{', '.join(told)} is for LiteLLM's own callback otel, which makes a second span of each call if it is on",
+            "leave otel out of callbacks in LiteLLM's configuration; ours needs none of these variables",
+        )
+    found = [name for name in _CALLBACKS if situation.installed.version(name)]
+    if found:
+        yield Finding(
+            CHECK,
+            "ok",
+            f"installed, and recording the same calls where LiteLLM's callbacks name it: {', '.join(found)}",
+        )
