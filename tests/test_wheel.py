@@ -49,4 +49,5 @@ def test_entry_points_load() -> None:
         ("instrumentor", "llm_router_asgi"),
         ("instrumentor", "llm_router_hooks"),
         ("instrumentor", "llm_router_litellm"),
+        ("instrumentor", "llm_router_wire"),
     }

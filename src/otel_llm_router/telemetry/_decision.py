@@ -144,4 +144,5 @@ class Decision(Block):
         with _guard.guard("decision.exit"):
             if self._inside is not None and self._outside is not None:
                 _context.leave(self._inside, self._outside)
+                self._inside = self._outside = None  # it holds the decision in its turn
         self.end()

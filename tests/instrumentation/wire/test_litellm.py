@@ -150,7 +150,8 @@ async def test_what_is_exported_is_what_the_upstreams_served(
                 if streamed:
                     async for _ in answer:
                         if abandoned:
-                            await answer.aclose()
+                            if hasattr(answer, "aclose"):  # older releases have streams that cannot be closed
+                                await answer.aclose()
                             break
                 ends.append("aborted" if abandoned else "success")
             except Exception:  # noqa: BLE001  # whatever LiteLLM raises

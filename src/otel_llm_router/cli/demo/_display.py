@@ -93,8 +93,8 @@ class Display:
         if self._live is not None:
             self._live.__exit__(kind, error, trace)
 
-    def show(self, samples: Samples) -> None:
-        """Show the figures of one scrape."""
+    def show(self, samples: Samples, *, last: bool = False) -> None:
+        """Show the figures of one scrape; the ``last`` one in any case."""
         seconds = time.monotonic() - self._began
         figures = _figures(samples, seconds)
         if self._live is not None:
@@ -103,7 +103,7 @@ class Display:
                 table.add_row(name, value)
             title = Text(f"{seconds:.0f} s of traffic, as the gateway's /metrics tells it", style="bold")
             self._live.update(Group(title, table, Text(), _attempts(samples)))
-        elif seconds - self._last_line >= _LINE_SECONDS or self._last_line == 0.0:
+        elif last or seconds - self._last_line >= _LINE_SECONDS or self._last_line == 0.0:
             self._last_line = seconds
             line = ", ".join(f"{name.strip()} {value}" for name, value in figures[:9])
             self._console.print(f"{seconds:4.0f} s: {line}", soft_wrap=True, highlight=False)

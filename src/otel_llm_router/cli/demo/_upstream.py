@@ -121,21 +121,22 @@ class Upstream:
 
     async def chat(self, request: Request) -> Response:
         """Answer a chat completion."""
+        record = self.record  # the one of now, whatever replaces it before the answer has ended
         body = await request.json()
         behaviour = self.behave(body)
-        self.record["attempts"] += 1
+        record["attempts"] += 1
         if request.headers.get("traceparent"):
-            self.record["traceparents"] += 1
+            record["traceparents"] += 1
         await asyncio.sleep(behaviour.latency)
         if behaviour.status != 200:  # noqa: PLR2004
-            return self._error(behaviour)
+            return self._error(behaviour, record)
         if body.get("stream"):
             options: dict[str, Any] = body.get("stream_options") or {}
             wants_usage = options.get("include_usage") is True
             return StreamingResponse(
-                self._stream(body, behaviour, wants_usage=wants_usage), media_type="text/event-stream"
+                self._stream(body, behaviour, record, wants_usage=wants_usage), media_type="text/event-stream"
             )
-        self._served(behaviour)
+        _served(behaviour, record)
         message = {"role": "assistant", "content": _text(behaviour.completion_tokens)}
         answer = {
             **_head(body, "chat.completion"),
@@ -155,21 +156,23 @@ class Upstream:
         usage = {"prompt_tokens": tokens, "total_tokens": tokens}
         return JSONResponse({"object": "list", "model": body["model"], "data": data, "usage": usage})
 
-    def _error(self, behaviour: Behaviour) -> Response:
+    def _error(self, behaviour: Behaviour, record: Counter[str]) -> Response:
         status = behaviour.status
-        self.record["errors"] += 1
-        self.record[f"errors.{status}"] += 1
+        record["errors"] += 1
+        record[f"errors.{status}"] += 1
         error = {"message": f"simulated failure of {self.name}", "type": "simulated", "code": status}
         headers = {} if behaviour.retry_after is None else {"retry-after": str(behaviour.retry_after)}
         return JSONResponse({"error": error}, status_code=status, headers=headers)
 
-    async def _stream(self, body: dict[str, Any], behaviour: Behaviour, *, wants_usage: bool) -> AsyncIterator[str]:
+    async def _stream(
+        self, body: dict[str, Any], behaviour: Behaviour, record: Counter[str], *, wants_usage: bool
+    ) -> AsyncIterator[str]:
         sent = 0
         try:
             for number in range(behaviour.completion_tokens):
                 if number == behaviour.cut_after:
-                    self.record["errors"] += 1
-                    self.record["errors.cut"] += 1
+                    record["errors"] += 1
+                    record["errors.cut"] += 1
                     sent = -1
                     raise ConnectionAbortedError("simulated cut")
                 delta = {"content": WORDS[number % len(WORDS)] + " "}
@@ -182,22 +185,23 @@ class Upstream:
             if wants_usage:
                 last: dict[str, Any] = {**_head(body, "chat.completion.chunk"), "choices": []}
                 yield _event(_with_usage(last, behaviour))
-            self._served(behaviour, reported=wants_usage)
+            _served(behaviour, record, reported=wants_usage)
             sent = -1
             yield "data: [DONE]\n\n"
         finally:
             if sent >= 0:
-                self.record["aborts"] += 1
+                record["aborts"] += 1
 
-    def _served(self, behaviour: Behaviour, *, reported: bool = True) -> None:
-        self.record["successes"] += 1
-        if not reported or behaviour.usage != "truth":
-            self.record["usage_missing"] += 1
-            return
-        self.record["tokens.input"] += behaviour.prompt_tokens
-        self.record["tokens.output"] += behaviour.completion_tokens
-        self.record["tokens.cache_read"] += behaviour.cached_tokens
-        self.record["tokens.reasoning"] += behaviour.reasoning_tokens
+
+def _served(behaviour: Behaviour, record: Counter[str], *, reported: bool = True) -> None:
+    record["successes"] += 1
+    if not reported or behaviour.usage != "truth":
+        record["usage_missing"] += 1
+        return
+    record["tokens.input"] += behaviour.prompt_tokens
+    record["tokens.output"] += behaviour.completion_tokens
+    record["tokens.cache_read"] += behaviour.cached_tokens
+    record["tokens.reasoning"] += behaviour.reasoning_tokens
 
 
 def _json_object(text: Any) -> dict[str, Any]:

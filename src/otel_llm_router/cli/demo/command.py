@@ -258,6 +258,7 @@ async def _observe(
                 display.show(await scrape())
                 await asyncio.wait({traffic}, timeout=0.5)
             await traffic
+            display.show(await scrape(), last=True)
         seconds = time.monotonic() - began
         rows: list[Row] = []
         deadline = time.monotonic() + _SETTLE_SECONDS
