@@ -78,6 +78,18 @@ def test_variables(
     assert found.code == (1 if status == "fail" else 0)
 
 
+def test_a_configuration_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "otel.yaml").write_text('file_format: "1.0"\n')
+    monkeypatch.setenv("OTEL_CONFIG_FILE", "otel.yaml")
+    monkeypatch.setenv("OTEL_TRACES_EXPORTER", "zipkin")  # which is not read then
+    found = told()
+    assert found.amiss() == []
+    assert "OTEL_CONFIG_FILE=otel.yaml can be read" in found.of("file", "ok")
+    assert "OTEL_TRACES_EXPORTER=zipkin (environment, not read: the file" in found.of("options")
+    (tmp_path / "otel.yaml").write_text("file_format: [")
+    assert "OTEL_CONFIG_FILE=otel.yaml cannot be used" in told().of("file", "fail")
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "status", "said"),
     [
