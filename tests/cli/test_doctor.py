@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import pytest
 from opentelemetry.proto.collector.logs.v1 import logs_service_pb2 as logs
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2 as metrics
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as traces
@@ -51,11 +52,7 @@ def test_a_set_up_that_is_in_order(tmp_path: Path) -> None:
     assert f"OTEL_LLM_ROUTER_SCRAPE_PORT={port} (environment)" in told.of("options")
     assert "OTEL_LLM_ROUTER_LABEL_LIMIT=0 (default)" in told.of("options")
     assert "OTEL_METRICS_EXPORTER=otlp,prometheus (default)" in told.of("options")
-
-
-def test_the_test_records_say_who_sends_them(tmp_path: Path) -> None:
-    with collector() as found:
-        doctor(tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT=found.endpoint)
+    # Each test record says who sends it.
     (spans,) = traces.ExportTraceServiceRequest.FromString(found.bodies["/v1/traces"]).resource_spans
     (numbers,) = metrics.ExportMetricsServiceRequest.FromString(found.bodies["/v1/metrics"]).resource_metrics
     (lines,) = logs.ExportLogsServiceRequest.FromString(found.bodies["/v1/logs"]).resource_logs
@@ -121,6 +118,68 @@ def test_collectors_that_hang_or_speak_otherwise(tmp_path: Path) -> None:
     assert f"metrics to {trickling}: no answer in time" in failed
     assert f"logs to {grpc_port}: the connection was closed without an answer" in failed
     assert told.code == 1
+
+
+def test_secrets_are_not_printed(tmp_path: Path) -> None:
+    secrets = {
+        "OTEL_EXPORTER_OTLP_HEADERS": "authorization=Basic%20hunter2,x=hunter2==",
+        "OTEL_EXPORTER_OTLP_TRACES_HEADERS": "hunter2",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://me:hun/ter2@127.0.0.1:9/v1?key=hunter2",
+        "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT": "http://127.0.0.1:9/token/hunter2-0123456789-0123456789",
+        "OTEL_RESOURCE_ATTRIBUTES": "team=routing,api_key=hunter2,note=Bearer hunter2",
+        "OTEL_PYTHON_SOMETHING": "sk-hunter2hunter2",
+        "OTEL_LLM_ROUTER_LABEL_LIMIT": "Bearer hunter2",
+        "OTEL_LLM_ROUTER_HOOKS": "app:f=Bearer hunter2",
+        "OTEL_LLM_ROUTER_SCRAPE": "false",
+        "OTEL_EXPORTER_OTLP_LOGS_TIMEOUT": "Bearer hunter2",
+    }
+    found = doctor(tmp_path, **secrets)  # which lets nothing be said beside it
+    plain = doctor(tmp_path, "--", **secrets)
+    for text in (found.text, plain.text):
+        assert "ter2" not in text
+        assert "team=routing" in text
+        assert "127.0.0.1:9" in text
+    assert "OTEL_LLM_ROUTER_LABEL_LIMIT=" in found.of("options", "warn")
+    assert found.code == 1
+    assert "OTEL_LLM_ROUTER_LABEL_LIMIT=0 (default)" in found.of("options", "ok")
+
+
+ACME = """
+from opentelemetry.instrumentation.distro import DefaultDistro
+from opentelemetry.sdk._configuration import _OTelSDKConfigurator
+
+
+class Distro(DefaultDistro):
+    def __init__(self):
+        print("acme's distro")
+
+
+class Configurator(_OTelSDKConfigurator):
+    def configure(self, **kwargs):
+        print("acme's configurator")
+"""
+
+
+@pytest.mark.parametrize("variables", [{}, {"OTEL_PYTHON_DISTRO": "otel_llm_router", "OTEL_PYTHON_CONFIGURATOR": ""}])
+def test_who_wins_is_who_is_loaded(tmp_path: Path, variables: dict[str, str]) -> None:
+    install(tmp_path, "acme-distro", "2.0", points=OTHER_DISTRO)
+    (tmp_path / "acme.py").write_text(ACME)
+    env = environment(OTEL_LLM_ROUTER_SCRAPE="false", OTEL_METRICS_EXPORTER="none", **variables)
+    line = [BIN / "opentelemetry-instrument", BIN / "python", "-c", "pass"]
+    loaded = subprocess.run(line, env=env, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    told = doctor(tmp_path, OTEL_LLM_ROUTER_SCRAPE="false", OTEL_SDK_DISABLED="true", **variables)
+    assert ("acme's distro" in loaded) == ("acme (acme-distro 2.0) wins" in told.of("distro"))
+    assert ("acme's configurator" in loaded) == ("acme (acme-distro 2.0) wins" in told.of("configurator"))
+    assert ("acme" in loaded) == (not variables)
+
+
+def test_nobody_over_grpc(tmp_path: Path) -> None:
+    endpoint = f"127.0.0.1:{free_port()}"
+    variables = {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{endpoint}"}
+    told = doctor(tmp_path, **variables)
+    # One finding: each of the three signals has its code.
+    assert sorted(told.of("collector").partition(" to ")[0].split(", ")) == ["logs", "metrics", "traces"]
+    assert f" to {endpoint}: gRPC UNAVAILABLE: nothing listens there" in told.of("collector", "fail")
 
 
 class Traces:

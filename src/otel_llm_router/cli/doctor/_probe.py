@@ -38,7 +38,8 @@ TIMEOUT_SECONDS: Final = 3.0
 WAIT_SECONDS: Final = 4.0
 """What is waited for an exporter, from its start."""
 
-_LOGGER: Final = "opentelemetry.exporter"
+_loggers_lock = threading.Lock()
+
 _CODE: Final = re.compile(r"StatusCode\.([A-Z_]+)|code: ([1-5]\d\d)")
 
 
@@ -93,9 +94,12 @@ class Probe:
 
     def _send(self) -> None:
         listening = _Words(threading.get_ident(), self._note)
-        logger = logging.getLogger(_LOGGER)
-        logger.addHandler(listening)
-        logging.getLogger(f"{_LOGGER}.otlp").addHandler(listening)  # what is silenced does not reach the one above
+        loggers = [logging.getLogger(cls.__module__) for cls in type(self._exporter).__mro__]
+        with _loggers_lock:
+            for logger in loggers:
+                # Ahead of the exporters' own filter, which takes another signal's message for the same one again.
+                # A new list: another thread may be in the middle of the old one.
+                logger.filters = [listening, *logger.filters]
         try:
             arrived = "SUCCESS" in str(self._exporter.export(_record(self.signal)))
             what = "HTTP 200" if self._over_http else "gRPC OK"
@@ -103,23 +107,25 @@ class Probe:
         except Exception as error:  # noqa: BLE001  # any exporter; its words may repeat a secret
             self._note(Answer(f"the exporter failed ({type(error).__name__})"))
         finally:
-            logger.removeHandler(listening)
-            logging.getLogger(f"{_LOGGER}.otlp").removeHandler(listening)
+            with _loggers_lock:
+                for logger in loggers:
+                    logger.filters = [one for one in logger.filters if one is not listening]
 
 
-class _Words(logging.Handler):
-    """Takes the code out of what one thread's exporter says."""
+class _Words(logging.Filter):
+    """Takes the code out of what one thread's exporter says, and lets everything pass."""
 
     def __init__(self, thread: int, note: Callable[[Answer], None]) -> None:
         super().__init__()
         self._thread = thread
         self._note = note
 
-    def emit(self, record: logging.LogRecord) -> None:
+    def filter(self, record: logging.LogRecord) -> bool:
         """Take one message."""
         found = _CODE.search(record.getMessage()) if record.thread == self._thread else None
         if found is not None:
             self._note(Answer(f"gRPC {found[1]}" if found[1] else f"HTTP {found[2]}"))
+        return True
 
 
 def _session(note: Callable[[Answer], None]) -> Any:

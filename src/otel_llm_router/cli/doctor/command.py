@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import sys
 from collections.abc import Generator
 from dataclasses import asdict
@@ -63,6 +64,8 @@ def doctor(*, as_json: bool) -> None:
 
     Exits with 0 when nothing failed, warnings included, and with 1 otherwise.
     """
+    # What libraries say of a variable may repeat it, and would be in the way of JSON: findings say what matters.
+    logging.getLogger().addHandler(logging.NullHandler())
     with _waiting(quiet=as_json):
         findings = examine(here())
     if as_json:
