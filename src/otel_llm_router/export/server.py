@@ -30,6 +30,9 @@ MAX_ANSWERS: Final = 16
 """Answers under way at once; the ones that hang are among them."""
 
 
+_WAIT_SECONDS: Final = 0.02
+
+
 class Endpoints:
     """The answers of the server.
 
@@ -48,8 +51,12 @@ class Endpoints:
         """Answer one request; checks and collection run beside the server's own loop."""
         import asyncio  # noqa: PLC0415  # there is a loop by now; a server that nobody asks has none
 
-        if not self._slots.acquire(blocking=False):
-            return Response(503, b"too many requests are being answered\n", TEXT)
+        waited = 0.0
+        while not self._slots.acquire(blocking=False):
+            if waited >= ANSWER_SECONDS:
+                return Response(503, b"too many requests are being answered\n", TEXT)
+            waited += _WAIT_SECONDS
+            await asyncio.sleep(_WAIT_SECONDS)
         answered: Future[Response] = Future()
         # A daemon thread: one of an executor's that hangs would keep the process from ending.
         threading.Thread(
