@@ -197,8 +197,6 @@ class Tracer(trace.Tracer):
         later: Puts work off the request path.
     """
 
-    checks_values = True
-
     def __init__(
         self,
         *,
