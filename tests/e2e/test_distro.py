@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
@@ -367,3 +368,42 @@ def test_the_distribution_wins_by_name(python: Python) -> None:
     assert done.stdout == "http/protobuf\n"
     done = python(code, OTEL_EXPORTER_OTLP_PROTOCOL="grpc")
     assert done.stdout == "grpc\n"
+
+
+def test_health_checks_of_the_options_and_of_the_application(python: Python) -> None:
+    code = """
+import json, urllib.error, urllib.request
+from otel_llm_router import health
+health.add("mine", lambda: False)
+health.add("cpu_usage", lambda: health.Result(True, "of the application's own"))
+report = json.load(urllib.request.urlopen(f"{address}/health"))
+checks = report["checks"]
+print(report["status"], checks["mine"]["status"], checks["target"]["status"], checks["cpu_usage"]["message"])
+print(sorted(checks))
+text = urllib.request.urlopen(f"{address}/metrics").read().decode()
+print([line for line in text.splitlines() if line.startswith("llm_router_health_state")])
+health.ready(False)
+health.remove("router_initialized")
+health.add("router_initialized", lambda: False)
+try:
+    urllib.request.urlopen(f"{address}/health/ready")
+except urllib.error.HTTPError as error:
+    print(error.code)
+"""
+    port = free_port()
+    done = python(
+        f"address = 'http://127.0.0.1:{port}'\n{code}",
+        OTEL_LLM_ROUTER_SCRAPE="true",
+        OTEL_LLM_ROUTER_SCRAPE_PORT=str(port),
+        OTEL_METRICS_EXPORTER="prometheus",
+        OTEL_LLM_ROUTER_HEALTH_TARGETS=f"target=tcp://127.0.0.1:{port}, wrong=nowhere",
+    )
+    status, names, state, code_ready = done.stdout.splitlines()
+    assert status == "degraded failed healthy of the application's own", done.stderr
+    assert {"disk_space", "inference_capability", "memory_usage", "models_available", "network"} < set(
+        ast.literal_eval(names)
+    )
+    assert state == "['llm_router_health_state 1.0']"
+    assert code_ready == "503"
+    assert "the entry of 'wrong' is left out: a health target is" in done.stderr
+    assert "health check mine failed: the check says no" in done.stderr

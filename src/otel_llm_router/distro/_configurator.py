@@ -17,14 +17,12 @@ from opentelemetry.trace import set_tracer_provider
 
 from otel_llm_router import telemetry
 from otel_llm_router._otel_compat import BaseConfigurator
-from otel_llm_router._version import __version__
 from otel_llm_router.distro import _sdk, resource, settings
 from otel_llm_router.distro._lifecycle import Lifecycle
 from otel_llm_router.distro.settings import Settings
 from otel_llm_router.export.otlp import Reporter, silence_exporters
 from otel_llm_router.export.scrape import ScrapeReader
 from otel_llm_router.export.server import Endpoints, ScrapeServer
-from otel_llm_router.health import Checker, builtin_checks
 from otel_llm_router.signals.instruments import self_telemetry
 from otel_llm_router.telemetry import process
 from otel_llm_router.telemetry.instrumenting import SCOPE, Recorder, guard, recorder, set_strict
@@ -133,14 +131,11 @@ def _scrape_reader() -> ScrapeReader:
 
 def _serve(options: Settings, reader: ScrapeReader | None, lifecycle: Lifecycle) -> None:
     with guard("scrape server"):
-        checker = Checker(version=__version__)
-        for name, check in builtin_checks().items():
-            checker.add(name, check)
-        recorder().observe(
-            self_telemetry.HEALTH_CHECK_STATE,
-            "checker",
-            lambda: [(0.0 if healthy else 1.0, (name,)) for name, healthy in checker.states().items()],
-        )
+        checker = None
+        if options.health:
+            from otel_llm_router.distro import _health  # noqa: PLC0415  # a switch turns all of it off
+
+            checker = _health.start(options, reader)
         server = ScrapeServer(Endpoints(reader, checker), host=options.scrape_host, port=options.scrape_port)
         url = server.start()
         if url is not None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from otel_llm_router.signals import Option, options
@@ -42,9 +42,19 @@ class Settings:
     process_metrics: bool
     hooks: str
     hooks_file: str
-    exit_budget: float
-    fast_path: bool
-    strict: bool
+    health: bool
+    health_interval: float
+    health_timeout: float
+    health_cpu_limit: float
+    health_memory_limit: float
+    health_disk_limit: float
+    health_targets: str
+    health_inference_url: str
+    health_inference_model: str
+    health_inference_key: str = field(repr=False)
+    exit_budget: float = 2.0
+    fast_path: bool = True
+    strict: bool = False
 
 
 def read(environ: Mapping[str, str] | None = None) -> tuple[Settings, list[str]]:

@@ -18,8 +18,9 @@ from opentelemetry.sdk.metrics import (
     ObservableUpDownCounter,
     UpDownCounter,
 )
-from opentelemetry.sdk.metrics.export import AggregationTemporality, MetricReader, MetricsData
+from opentelemetry.sdk.metrics.export import AggregationTemporality, MetricReader, MetricsData, NumberDataPoint
 
+from otel_llm_router.aggregation import numbers
 from otel_llm_router.export._late import importing
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from otel_llm_router.aggregation import Snapshot
     from otel_llm_router.export._families import Families
+    from otel_llm_router.export._numbers import Points
     from otel_llm_router.export._own_text import OwnText
 
 _INSTRUMENTS: tuple[type, ...] = (
@@ -112,6 +114,33 @@ class ScrapeReader(MetricReader):
         if self._timer is not None:
             self._timer(time.perf_counter() - began)
         return body, content_type
+
+    def points(self) -> Points:
+        """Collect, and return the points of our own sums and gauges."""
+        with self._lock:
+            if self._own is not None:
+                read, _ = self._own
+                return {
+                    description.name: [
+                        (dict(labels), value) for labels, value in zip(points, numbers(points), strict=True)
+                    ]
+                    for description, points in read().items()
+                    if description.shape != "histogram"
+                }
+            self.collect()
+            data, self._data = self._data, None
+        found: dict[str, list[tuple[dict[str, str], float]]] = {}
+        for resource in data.resource_metrics if data is not None else ():
+            for scope in resource.scope_metrics:
+                if scope.scope.name != self._own_scope:
+                    continue
+                for metric in scope.metrics:
+                    found[metric.name] = [
+                        ({key: str(value) for key, value in (point.attributes or {}).items()}, point.value)
+                        for point in metric.data.data_points
+                        if isinstance(point, NumberDataPoint)
+                    ]
+        return found
 
     def _add_own(self, families: Families, text: OwnText, content_type: str) -> bytes:
         """Return the text of our own scope, but for what must go through ``families``."""

@@ -107,7 +107,7 @@ class Endpoints:
 
 
 def _json(value: Any) -> bytes:
-    return json.dumps(value, indent=2).encode() + b"\n"
+    return json.dumps(value, indent=2, default=str).encode() + b"\n"
 
 
 listen = _runner.listen

@@ -293,6 +293,8 @@ CACHE_TYPE_SPAN = Attribute(key="llm_router.cache.type", description="Which cach
 CACHE_HIT = Attribute(key="llm_router.cache.hit", description="Whether the look-up found an answer.")
 QUEUE_TYPE_SPAN = Attribute(key="llm_router.queue.type", description="Which queue.")
 QUEUE_WAIT = Attribute(key="llm_router.queue.wait", description="Seconds spent waiting.")
+CHECK_SPAN = Attribute(key="llm_router.health.check.name", description="Name of a health check.")
+CHECK_MESSAGE = Attribute(key="llm_router.health.check.message", description="What the check found, in words.")
 TTFT_SPAN = Attribute(key="gen_ai.response.time_to_first_chunk", description="Seconds to the first chunk with content.")
 
 # --- GenAI semantic conventions ----------------------------------------------------------------

@@ -71,6 +71,20 @@ BUDGET_EXCEEDED = LogEvent(
     attributes=(a.SCOPE,),
     source="D alerts: budget exceeded",
 )
+HEALTH_CHECK_FAILED = LogEvent(
+    name="llm_router.health.check.failed",
+    severity="WARN",
+    description="A health check failed that had not failed before.",
+    attributes=(a.CHECK_SPAN, a.CHECK_MESSAGE),
+    source="design: health-check state",
+)
+HEALTH_CHECK_RECOVERED = LogEvent(
+    name="llm_router.health.check.recovered",
+    severity="INFO",
+    description="A health check that had failed is healthy again.",
+    attributes=(a.CHECK_SPAN, a.CHECK_MESSAGE),
+    source="design: health-check state",
+)
 INSTRUMENTATION_DEGRADED = LogEvent(
     name="llm_router.instrumentation.degraded",
     severity="WARN",
@@ -89,5 +103,7 @@ EVENTS = (
     MODEL_UNLOADED,
     ERROR_EVENT,
     BUDGET_EXCEEDED,
+    HEALTH_CHECK_FAILED,
+    HEALTH_CHECK_RECOVERED,
     INSTRUMENTATION_DEGRADED,
 )

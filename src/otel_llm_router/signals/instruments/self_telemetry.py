@@ -63,6 +63,14 @@ SCRAPE_DURATION = Instrument(
     buckets=SCRAPE_BUCKETS,
     source="design: telemetry about itself",
 )
+HEALTH_STATE = Instrument(
+    name="llm_router.health.state",
+    prometheus_name="llm_router_health_state",
+    kind=Kind.OBSERVABLE_GAUGE,
+    unit="{state}",
+    description="State of the service by its health checks: 0 healthy, 1 degraded, 2 critical.",
+    source="A2: overall state",
+)
 HEALTH_CHECK_STATE = Instrument(
     name="llm_router.health.check.state",
     prometheus_name="llm_router_health_check_state",
