@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import socket
 import threading
@@ -19,6 +20,13 @@ from otel_llm_router.cli.demo._upstream import Upstream
 
 # LiteLLM otherwise fetches its price table from the network when it is imported.
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def what_is_there_is_not_gone_through() -> None:
+    """Tests collect garbage to see that nothing of theirs is left; all of LiteLLM need not be looked at each time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
