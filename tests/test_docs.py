@@ -69,7 +69,7 @@ def test_code_uses_what_exists(code: str) -> None:
                 assert hasattr(testing, node.attr)
 
 
-COMMAND = re.compile(r"^ {4}otel-llm-router ((?:[a-z]+ ?){1,2})", re.MULTILINE)
+COMMAND = re.compile(r"^ {4}otel-llm-router ([a-z]+(?:-[a-z]+)*(?: [a-z]+)?)", re.MULTILINE)
 COMMANDS = sorted({command.strip() for page in PAGES for command in COMMAND.findall(page.read_text())})
 
 

@@ -27,7 +27,9 @@ def free_port() -> int:
 def environment(**variables: str) -> dict[str, str]:
     """The environment of a test's process: ours without anything of OpenTelemetry."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "PYTHONPATH"))}
-    return {**kept, "LITELLM_LOCAL_MODEL_COST_MAP": "True", "PYTHONUNBUFFERED": "1", **variables}
+    # Tests read the numbers of now, not those of a second ago.
+    own = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "PYTHONUNBUFFERED": "1", "OTEL_LLM_ROUTER_SCRAPE_CACHE": "0"}
+    return {**kept, **own, **variables}
 
 
 @dataclass

@@ -407,3 +407,38 @@ except urllib.error.HTTPError as error:
     assert code_ready == "503"
     assert "the entry of 'wrong' is left out: a health target is" in done.stderr
     assert "health check mine failed: the check says no" in done.stderr
+
+
+def test_the_scrape_server_as_the_options_say(python: Python, tmp_path: Path) -> None:
+    code = """
+import json, logging, urllib.error, urllib.request
+def get(path, **headers):
+    try:
+        return urllib.request.urlopen(urllib.request.Request(f"{address}{path}", headers=headers)).read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code
+print(get("/metrics"))
+debug = json.loads(get("/debug", Authorization="Bearer s3cret"))
+print(debug["options"]["OTEL_LLM_ROUTER_SCRAPE_TOKEN"], debug["options"]["OTEL_LLM_ROUTER_HEALTH_INFERENCE_KEY"])
+print("s3cret" in json.dumps(debug), debug["guard_errors"])
+from otel_llm_router.export import asgi
+print(len(asgi._current))
+"""
+    port = free_port()
+    on = {"OTEL_LLM_ROUTER_SCRAPE": "true", "OTEL_METRICS_EXPORTER": "prometheus"}
+    on["OTEL_LLM_ROUTER_SCRAPE_PORT"] = str(port)
+    code = f"address = 'http://127.0.0.1:{port}'\n{code}"
+    done = python(code, OTEL_LLM_ROUTER_SCRAPE_TOKEN="s3cret", **on)
+    assert done.stdout.splitlines() == ["401", "set not set", "False {}", "1"], done.stderr
+    done = python("print('ran')", OTEL_LLM_ROUTER_SCRAPE_HOST="0.0.0.0", **on)
+    assert done.stderr.count("listens on 0.0.0.0, and whoever reaches this machine reads it") == 1
+    (tmp_path / "users").write_text("prometheus:plain")
+    done = python(
+        "print('ran')",
+        OTEL_LLM_ROUTER_SCRAPE_USERS_FILE=str(tmp_path / "users"),
+        OTEL_LLM_ROUTER_SCRAPE_HOST="0.0.0.0",
+        **on,
+    )
+    assert (done.returncode, done.stdout) == (0, "ran\n")
+    assert "no scrape endpoint" in done.stderr
+    assert "line 1 has a hash of no known kind" in done.stderr

@@ -17,12 +17,11 @@ from opentelemetry.trace import set_tracer_provider
 
 from otel_llm_router import telemetry
 from otel_llm_router._otel_compat import BaseConfigurator
-from otel_llm_router.distro import _sdk, resource, settings
+from otel_llm_router.distro import _sdk, _server, resource, settings
 from otel_llm_router.distro._lifecycle import Lifecycle
 from otel_llm_router.distro.settings import Settings
 from otel_llm_router.export.otlp import Reporter, silence_exporters
 from otel_llm_router.export.scrape import ScrapeReader
-from otel_llm_router.export.server import Endpoints, ScrapeServer
 from otel_llm_router.signals.instruments import self_telemetry
 from otel_llm_router.telemetry import process
 from otel_llm_router.telemetry.instrumenting import SCOPE, Recorder, guard, recorder, set_strict
@@ -136,9 +135,9 @@ def _serve(options: Settings, reader: ScrapeReader | None, lifecycle: Lifecycle)
             from otel_llm_router.distro import _health  # noqa: PLC0415  # a switch turns all of it off
 
             checker = _health.start(options, reader)
-        server = ScrapeServer(Endpoints(reader, checker), host=options.scrape_host, port=options.scrape_port)
-        url = server.start()
-        if url is not None:
+        server = _server.make(options, reader, checker)
+        url = server.start() if server is not None else None
+        if server is not None and url is not None:
             _logger.info("otel-llm-router: metrics at %s/metrics, health at %s/health", url, url)
             if options.scrape_port == 0:
                 _logger.warning("otel-llm-router: metrics at %s/metrics", url)

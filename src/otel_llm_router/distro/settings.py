@@ -36,6 +36,14 @@ class Settings:
     scrape: bool
     scrape_host: str
     scrape_port: int
+    scrape_listen: bool
+    scrape_cache: float
+    scrape_token: str = field(repr=False)
+    scrape_token_file: str
+    scrape_users_file: str
+    scrape_tls_cert: str
+    scrape_tls_key: str
+    scrape_tls_client_ca: str
     genai_metrics: GenAIMetrics
     label_limit: int
     label_idle: float
@@ -52,9 +60,9 @@ class Settings:
     health_inference_url: str
     health_inference_model: str
     health_inference_key: str = field(repr=False)
-    exit_budget: float = 2.0
-    fast_path: bool = True
-    strict: bool = False
+    exit_budget: float
+    fast_path: bool
+    strict: bool
 
 
 def read(environ: Mapping[str, str] | None = None) -> tuple[Settings, list[str]]:

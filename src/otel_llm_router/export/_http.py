@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
+from ssl import SSLContext
 from typing import Final
 
 import h11
@@ -20,6 +22,8 @@ HEADER_SECONDS: Final = 10.0
 """A connection that has not sent a whole request for so long is closed."""
 WRITE_SECONDS: Final = 10.0
 """A client that has not read a whole answer for so long is cut off."""
+ACCEPT_PAUSE: Final = 0.5
+"""Seconds without accepting when the process can have no more open files."""
 MAX_HEADER_BYTES: Final = 16 * 1024
 CHUNK: Final = 64 * 1024
 """An answer is written in pieces of this size, so that slow readers do not each hold a copy of it."""
@@ -30,36 +34,73 @@ class HttpServer:
 
     Args:
         handler: Answers each request; what it raises is its own to handle.
+        tls: Makes the TLS context of each connection; None for plain HTTP.
     """
 
-    def __init__(self, handler: Handler) -> None:
+    def __init__(self, handler: Handler, tls: Callable[[], SSLContext] | None = None) -> None:
         self._handler = handler
+        self._tls = tls
         # In the order in which they were last active; the task to cancel for each connection.
         self._connections: dict[asyncio.Task[None], None] = {}
 
     async def serve(self, listening: socket.socket, stop: asyncio.Event) -> None:
         """Serve until ``stop`` is set, then close every connection."""
-        server = await asyncio.start_server(self._connected, sock=listening, limit=MAX_HEADER_BYTES)
-        async with server:
+        listening.setblocking(False)
+        accepting = asyncio.create_task(self._accept(listening))
+        try:
             await stop.wait()
-            server.close()
-            for task in tuple(self._connections):
+        finally:
+            for task in (accepting, *self._connections):
                 task.cancel()
 
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _accept(self, listening: socket.socket) -> None:
+        # Not asyncio's own server: that one knows nothing of a connection until its TLS handshake is over.
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                accepted, _ = await loop.sock_accept(listening)
+            except OSError:  # out of files; those that time out are given back
+                await asyncio.sleep(ACCEPT_PAUSE)
+                continue
+            if len(self._connections) >= MAX_CONNECTIONS:
+                next(iter(self._connections)).cancel()
+            task = loop.create_task(self._connected(accepted))
+            self._connections[task] = None
+            task.add_done_callback(lambda task, accepted=accepted: self._gone(task, accepted))
+
+    def _gone(self, task: asyncio.Task[None], accepted: socket.socket) -> None:
+        self._connections.pop(task, None)
+        if task.cancelled():  # before it began, nobody else has closed it
+            accepted.close()
+
+    async def _connected(self, accepted: socket.socket) -> None:
         task = asyncio.current_task()
         if task is None:
             return
-        if len(self._connections) >= MAX_CONNECTIONS:
-            next(iter(self._connections)).cancel()
-        self._connections[task] = None
+        try:
+            reader, writer = await self._opened(accepted)
+        except (asyncio.CancelledError, asyncio.TimeoutError, OSError):
+            accepted.close()  # it was slow, idle, gone or no TLS
+            return
         try:
             await self._converse(task, reader, writer)
         except (asyncio.CancelledError, asyncio.TimeoutError, OSError, h11.RemoteProtocolError):
             pass  # it was slow, idle, gone or no HTTP
         finally:
-            self._connections.pop(task, None)
             writer.transport.abort()
+
+    async def _opened(self, accepted: socket.socket) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        loop = asyncio.get_running_loop()
+        accepted.setblocking(False)
+        reader = asyncio.StreamReader(limit=MAX_HEADER_BYTES)
+        protocol = asyncio.StreamReaderProtocol(reader)
+        transport, _ = await loop.connect_accepted_socket(
+            lambda: protocol,
+            accepted,
+            ssl=None if self._tls is None else self._tls(),
+            ssl_handshake_timeout=None if self._tls is None else HEADER_SECONDS,
+        )
+        return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
 
     async def _converse(
         self, task: asyncio.Task[None], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -114,7 +155,10 @@ async def _receive(connection: h11.Connection, reader: asyncio.StreamReader) -> 
         if event is h11.NEED_DATA:
             connection.receive_data(await reader.read(CHUNK))
         elif isinstance(event, h11.Request):
-            headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in event.headers}
+            headers: dict[str, str] = {}
+            for raw_name, raw_value in event.headers:
+                name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+                headers[name] = f"{headers[name]}, {value}" if name in headers else value
             path = event.target.decode("latin-1").partition("?")[0]
             request = Request(event.method.decode("latin-1"), path, headers)
         elif isinstance(event, h11.EndOfMessage):

@@ -12,10 +12,13 @@ import selectors
 import socket
 import threading
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from otel_llm_router.export._late import importing
 from otel_llm_router.export._messages import Handler
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
 
 BACKLOG: Final = 256
 """Connections that may wait to be accepted."""
@@ -45,13 +48,15 @@ class Runner:
     Args:
         handler: Answers each request.
         listening: Where to serve; closed at the end.
+        tls: Makes the TLS context of each connection; None for plain HTTP.
 
     Raises:
         OSError: the process can have no more open files; ``listening`` is closed.
     """
 
-    def __init__(self, handler: Handler, listening: socket.socket) -> None:
+    def __init__(self, handler: Handler, listening: socket.socket, tls: Callable[[], SSLContext] | None = None) -> None:
         self._handler = handler
+        self._tls = tls
         self._listening = listening
         self._lock = threading.Lock()
         self._stopped = False
@@ -104,7 +109,7 @@ class Runner:
                 self._stop = functools.partial(loop.call_soon_threadsafe, stop.set)
                 if self._stopped:
                     return
-            await _http.HttpServer(self._handler).serve(self._listening, stop)
+            await _http.HttpServer(self._handler, self._tls).serve(self._listening, stop)
 
         loop = asyncio.SelectorEventLoop(self._selector)
         try:

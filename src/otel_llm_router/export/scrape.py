@@ -56,6 +56,15 @@ class ScrapeTimer(Protocol):
         ...
 
 
+def _encoder_for(accept: str) -> tuple[Callable[[Any], bytes], str]:
+    with importing():  # a process that is never scraped does without
+        from prometheus_client.exposition import choose_encoder  # noqa: PLC0415
+    try:
+        return choose_encoder(accept)
+    except Exception:  # noqa: BLE001  # an Accept header can be any text
+        return choose_encoder("")
+
+
 class _Snapshot:
     """What `prometheus_client`'s encoders take: anything with ``collect``."""
 
@@ -87,18 +96,33 @@ class ScrapeReader(MetricReader):
         """Render our own scope from ``snapshot``; what is collected is the other scopes' then."""
         self._own = snapshot, resource
 
+    @staticmethod
+    def format_of(accept: str) -> str:
+        """Return what stands for the format that ``accept`` prefers: two of the same are rendered alike."""
+        return _encoder_for(accept)[1]
+
+    def render_json(self) -> bytes:
+        """Collect, and return every metric as JSON; see `_json`."""
+        with importing():
+            from otel_llm_router.export import _json  # noqa: PLC0415
+            from otel_llm_router.export._families import Families  # noqa: PLC0415
+            from otel_llm_router.export._own_text import OwnText  # noqa: PLC0415
+        families = Families(self._own_scope)
+        with self._lock:
+            self.collect()
+            data, self._data = self._data, None
+            if data is not None:
+                families.add(data)
+            self._add_own(families, OwnText(), _REWRITING[0])
+        return _json.text(families.families())
+
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """Collect, and return (body, content type) in the format that ``accept`` prefers."""
         began = time.perf_counter()
         with importing():  # a process that is never scraped does without
-            from prometheus_client.exposition import choose_encoder  # noqa: PLC0415
-
             from otel_llm_router.export._families import Families  # noqa: PLC0415
             from otel_llm_router.export._own_text import OwnText  # noqa: PLC0415
-        try:
-            encoder, content_type = choose_encoder(accept)
-        except Exception:  # noqa: BLE001  # an Accept header can be any text
-            encoder, content_type = choose_encoder("")
+        encoder, content_type = _encoder_for(accept)
         families = Families(self._own_scope)
         with self._lock:
             self.collect()

@@ -9,19 +9,26 @@ from __future__ import annotations
 import json
 import logging
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
 
-from otel_llm_router.export import _runner
+from otel_llm_router.export import _bodies, _runner
 from otel_llm_router.export._messages import Request, Response
 from otel_llm_router.export.scrape import ScrapeReader
 from otel_llm_router.health import Checker
+
+if TYPE_CHECKING:
+    from otel_llm_router.export._access import Access
+    from otel_llm_router.export._tls import Contexts
 
 _logger = logging.getLogger("otel_llm_router")
 
 JSON: Final = "application/json"
 TEXT: Final = "text/plain; charset=utf-8"
 
+METRICS_PATHS: Final = ("/metrics", "/metrics/json")
 HEALTH_PATHS: Final = ("/health", "/health/live", "/health/ready")
 
 ANSWER_SECONDS: Final = 20.0
@@ -39,12 +46,30 @@ class Endpoints:
     Args:
         reader: What ``/metrics`` shows; None where there is none.
         checker: What the health endpoints answer from; None where there is none.
+        access: Who may read; None for everyone.
+        cache: Seconds for which ``/metrics`` is good; 0 renders each time.
+        debug: What ``/debug`` shows; None where there is none.
     """
 
-    def __init__(self, reader: ScrapeReader | None, checker: Checker | None) -> None:
+    def __init__(
+        self,
+        reader: ScrapeReader | None,
+        checker: Checker | None,
+        *,
+        access: Access | None = None,
+        cache: float = 0.0,
+        debug: Callable[[], Any] | None = None,
+    ) -> None:
         self._reader = reader
         self._checker = checker
-        self._paths = (*(("/metrics",) if reader else ()), *(HEALTH_PATHS if checker else ()))
+        self._access = access
+        self._debug = debug
+        self._bodies = _bodies.Bodies(cache)
+        self._paths = (
+            *(METRICS_PATHS if reader else ()),
+            *(HEALTH_PATHS if checker else ()),
+            *(("/debug",) if debug else ()),
+        )
         self._slots = threading.BoundedSemaphore(MAX_ANSWERS)
 
     async def __call__(self, request: Request) -> Response:
@@ -78,22 +103,37 @@ class Endpoints:
 
     def answer(self, request: Request) -> Response:
         """Answer one request."""
+        refusal = self._access.refusal(request) if self._access is not None else None
+        if refusal is not None:
+            return refusal
         if request.method not in {"GET", "HEAD"}:
             return Response(405, b"only GET and HEAD are answered here\n", TEXT, {"allow": "GET, HEAD"})
         path = request.path.rstrip("/") or "/"
         try:
-            if path == "/metrics" and self._reader is not None:
-                body, content_type = self._reader.render(request.headers.get("accept", ""))
-                return Response(200, body, content_type)
-            if path in HEALTH_PATHS and self._checker is not None:
-                return self._health(path, self._checker)
+            response = self._found(path, request)
         except Exception as error:  # the server outlives any one answer
             _logger.warning("otel-llm-router: %s while answering %s", type(error).__name__, path)
             _logger.debug("while answering %s", path, exc_info=error)
             return Response(500, b"the answer could not be made; the application's log says why\n", TEXT)
+        if _bodies.takes_gzip(request.headers.get("accept-encoding", ""), response.body):
+            headers = {**response.headers, "content-encoding": "gzip", "vary": "accept-encoding"}
+            return replace(response, body=self._bodies.gzipped(response.body), headers=headers)
+        return response
+
+    def _found(self, path: str, request: Request) -> Response:
+        reader = self._reader
+        if path == "/metrics" and reader is not None:
+            accept = request.headers.get("accept", "")
+            return Response(200, *self._bodies.get(reader.format_of(accept), lambda: reader.render(accept)))
+        if path == "/metrics/json" and reader is not None:
+            return Response(200, *self._bodies.get(JSON, lambda: (reader.render_json(), JSON)))
+        if path in HEALTH_PATHS and self._checker is not None:
+            return self._health(path, self._checker)
+        if path == "/debug" and self._debug is not None:
+            return Response(200, _json(self._debug()), JSON)
         if path == "/":
             return Response(200, "\n".join(["otel-llm-router", "", *self._paths, ""]).encode(), TEXT)
-        if path == "/metrics":
+        if path in METRICS_PATHS:
             return Response(404, b"no metrics here: OTEL_METRICS_EXPORTER is without prometheus\n", TEXT)
         return Response(404, b"not found; / lists what there is\n", TEXT)
 
@@ -120,12 +160,14 @@ class ScrapeServer:
         endpoints: What to serve.
         host: Address to listen on.
         port: Port to listen on; 0 takes a free one.
+        tls: Makes the context of each connection; None for plain HTTP.
     """
 
-    def __init__(self, endpoints: Endpoints, *, host: str, port: int) -> None:
+    def __init__(self, endpoints: Endpoints, *, host: str, port: int, tls: Contexts | None = None) -> None:
         self._endpoints = endpoints
         self._host = host
         self._port = port
+        self._tls = tls
         self._runner: _runner.Runner | None = None
         self._thread: threading.Thread | None = None
 
@@ -133,7 +175,7 @@ class ScrapeServer:
         """Begin to serve; return the URL, or None (said once in the log) when the port is not to be had."""
         try:
             listening = _runner.listen(self._host, self._port)
-            self._runner = _runner.Runner(self._endpoints, listening)
+            self._runner = _runner.Runner(self._endpoints, listening, self._tls)
         except OSError as error:
             _logger.warning(
                 "otel-llm-router: no scrape endpoint: %s:%s cannot be listened on (%s). The application, OTLP and "
@@ -149,7 +191,8 @@ class ScrapeServer:
             target=self._serve, args=(self._runner,), name="otel-llm-router-scrape", daemon=True
         )
         self._thread.start()
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        scheme = "http" if self._tls is None else "https"
+        return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
     @staticmethod
     def _serve(runner: _runner.Runner) -> None:

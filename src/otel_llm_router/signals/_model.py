@@ -151,6 +151,7 @@ class Option:
         minimum: Smallest allowed number.
         maximum: Largest allowed number.
         aliases: Other environment variables that set the same option, weaker than ``env``.
+        secret: Whether its value is never shown.
     """
 
     name: str
@@ -162,6 +163,7 @@ class Option:
     minimum: float | None = None
     maximum: float | None = None
     aliases: tuple[str, ...] = ()
+    secret: bool = False
 
     @property
     def flag(self) -> str:

@@ -43,6 +43,71 @@ SCRAPE_PORT = Option(
     description="Port that the scrape server listens on; 0 takes a free one and logs which.",
     aliases=("OTEL_EXPORTER_PROMETHEUS_PORT",),
 )
+SCRAPE_LISTEN = Option(
+    name="scrape_listen",
+    env="OTEL_LLM_ROUTER_SCRAPE_LISTEN",
+    type="bool",
+    default=True,
+    description=(
+        "Listen on a port. Off, the same answers are to be had only from the application "
+        "`otel_llm_router.export.asgi:application`, mounted into the router's own; see [server.md](server.md)."
+    ),
+)
+SCRAPE_CACHE = Option(
+    name="scrape_cache",
+    env="OTEL_LLM_ROUTER_SCRAPE_CACHE",
+    type="float",
+    default=1.0,
+    minimum=0.0,
+    maximum=60.0,
+    description="Seconds for which a rendered `/metrics` is good, however many ask for it; 0 renders each time.",
+)
+SCRAPE_TOKEN = Option(
+    name="scrape_token",
+    env="OTEL_LLM_ROUTER_SCRAPE_TOKEN",
+    type="str",
+    default="",
+    description="Bearer token that the scrape server asks for, but for `/health/live` and `/health/ready`.",
+    secret=True,
+)
+SCRAPE_TOKEN_FILE = Option(
+    name="scrape_token_file",
+    env="OTEL_LLM_ROUTER_SCRAPE_TOKEN_FILE",
+    type="str",
+    default="",
+    description="File that holds that token; read again when it changes.",
+)
+SCRAPE_USERS_FILE = Option(
+    name="scrape_users_file",
+    env="OTEL_LLM_ROUTER_SCRAPE_USERS_FILE",
+    type="str",
+    default="",
+    description=(
+        "File of users for basic authentication, a line `name:hash` for each, with hashes of "
+        "`otel-llm-router hash-password` or of bcrypt; read again when it changes."
+    ),
+)
+SCRAPE_TLS_CERT = Option(
+    name="scrape_tls_cert",
+    env="OTEL_LLM_ROUTER_SCRAPE_TLS_CERT",
+    type="str",
+    default="",
+    description="PEM file with the certificate chain of the scrape server, which then speaks TLS; loaded again when it changes.",
+)
+SCRAPE_TLS_KEY = Option(
+    name="scrape_tls_key",
+    env="OTEL_LLM_ROUTER_SCRAPE_TLS_KEY",
+    type="str",
+    default="",
+    description="PEM file with the private key of that certificate, where it is in a file of its own.",
+)
+SCRAPE_TLS_CLIENT_CA = Option(
+    name="scrape_tls_client_ca",
+    env="OTEL_LLM_ROUTER_SCRAPE_TLS_CLIENT_CA",
+    type="str",
+    default="",
+    description="PEM file with the certificates by which clients' certificates must be signed (mutual TLS).",
+)
 GENAI_METRICS = Option(
     name="genai_metrics",
     env="OTEL_LLM_ROUTER_GENAI_METRICS",
@@ -182,6 +247,7 @@ HEALTH_INFERENCE_KEY = Option(
     type="str",
     default="",
     description="Key that `inference_probe` sends as `Authorization: Bearer`.",
+    secret=True,
 )
 EXIT_BUDGET = Option(
     name="exit_budget",
@@ -216,6 +282,14 @@ OPTIONS = (
     SCRAPE,
     SCRAPE_HOST,
     SCRAPE_PORT,
+    SCRAPE_LISTEN,
+    SCRAPE_CACHE,
+    SCRAPE_TOKEN,
+    SCRAPE_TOKEN_FILE,
+    SCRAPE_USERS_FILE,
+    SCRAPE_TLS_CERT,
+    SCRAPE_TLS_KEY,
+    SCRAPE_TLS_CLIENT_CA,
     GENAI_METRICS,
     LABEL_LIMIT,
     LABEL_IDLE,

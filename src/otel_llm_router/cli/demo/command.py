@@ -222,6 +222,7 @@ def gateway_environment(
         "OTEL_PYTHON_CONFIGURATOR": "otel_llm_router",
         "OTEL_LLM_ROUTER_SCRAPE_PORT": str(scrape_port),
         "OTEL_LLM_ROUTER_SCRAPE_HOST": "127.0.0.1",
+        "OTEL_LLM_ROUTER_SCRAPE_CACHE": "0",
     }
 
 

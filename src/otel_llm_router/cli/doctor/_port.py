@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import errno
 import http.client
-import ipaddress
 from collections.abc import Iterator
 from typing import Final
 
 from otel_llm_router.cli.doctor._findings import Finding
 from otel_llm_router.cli.doctor._situation import Situation
+from otel_llm_router.distro import _server as serving
 from otel_llm_router.distro import settings
 from otel_llm_router.export import server
 
@@ -31,14 +31,42 @@ def check(situation: Situation) -> Iterator[Finding]:
     if not situation.config_file and not settings.with_prometheus(situation.environ):
         yield Finding(CHECK, "ok", "OTEL_METRICS_EXPORTER is without prometheus: /health is served and /metrics is not")
     yield _address(host, port)
-    if not _is_loopback(host):
+    yield from _access(options)
+
+
+def _access(options: settings.Settings) -> Iterator[Finding]:
+    """Say who may read what is served, and whether that can be set up as asked."""
+    host = options.scrape_host
+    try:
+        access = serving.access(options)
+        tls = serving.certificates(options)
+    except (OSError, ValueError) as error:
+        yield Finding(
+            CHECK,
+            "fail",
+            f"who may read the scrape server cannot be set up as asked, and it will not start: {serving.why(error)}",
+            "correct the OTEL_LLM_ROUTER_SCRAPE_TOKEN, _TOKEN_FILE, _USERS_FILE and _TLS_ options",
+        )
+        return
+    if access is None and not options.scrape_tls_client_ca:
+        if not serving.is_loopback(host):
+            yield Finding(
+                CHECK,
+                "warn",
+                f"the scrape server listens on {host or 'every address'}, beyond this machine, and asks for no "
+                "authentication: whoever reaches it reads /metrics",
+                "set OTEL_LLM_ROUTER_SCRAPE_TOKEN_FILE or OTEL_LLM_ROUTER_SCRAPE_USERS_FILE, or "
+                "OTEL_LLM_ROUTER_SCRAPE_HOST=127.0.0.1",
+            )
+    elif tls is None and not serving.is_loopback(host):
         yield Finding(
             CHECK,
             "warn",
-            f"the scrape server listens on {host or 'every address'}, beyond this machine, and asks for no "
-            "authentication: whoever reaches it reads /metrics",
-            "let a firewall or network policy admit only Prometheus, or set OTEL_LLM_ROUTER_SCRAPE_HOST=127.0.0.1",
+            f"the scrape server listens on {host or 'every address'} without TLS: tokens and passwords pass readably",
+            "set OTEL_LLM_ROUTER_SCRAPE_TLS_CERT, or let a proxy on this machine speak TLS",
         )
+    else:
+        yield Finding(CHECK, "ok", "the scrape server asks who its clients are")
 
 
 def _address(host: str, port: int) -> Finding:
@@ -105,12 +133,3 @@ def _holder(port: int) -> str:
     except (psutil.Error, OSError, AttributeError):
         return ""
     return ""
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False

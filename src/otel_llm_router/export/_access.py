@@ -1,0 +1,139 @@
+"""Who may read the scrape server: nobody asked, a bearer token, or users with passwords.
+
+Room: `export`. Liveness and readiness are for everyone: they say one word. A password is hashed once for as long
+as it is right and its file unchanged, and few wrong ones are hashed in a second.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from otel_llm_router.export import _passwords
+from otel_llm_router.export._files import Watched
+from otel_llm_router.export._messages import Request, Response
+
+OPEN: Final = frozenset({"/health/live", "/health/ready"})
+"""Paths that everyone may read."""
+
+GUESSES: Final = 10
+"""Passwords that are looked at in one second, right ones that were right before apart."""
+
+_REMEMBERED: Final = 64
+_DUMMY: Final = _passwords.hashed("", salt=b"otel-llm-router0")
+"""What the password of an unknown user is compared with, so that it takes as long as a known one's."""
+
+_TEXT: Final = "text/plain; charset=utf-8"
+
+
+@dataclass(frozen=True)
+class _Refused(Exception):  # noqa: N818  # an answer rather than an error
+    response: Response
+
+
+class Access:
+    """Decides on each request.
+
+    Args:
+        token: Bearer token.
+        token_file: File that holds the bearer token, read again when it changes.
+        users_file: File of users; see `_passwords`.
+
+    Raises:
+        OSError: a file cannot be read.
+        ValueError: a file's content is wrong, or there are a token and a file for it.
+    """
+
+    def __init__(self, *, token: str = "", token_file: str = "", users_file: str = "") -> None:
+        if token and token_file:
+            raise ValueError("a token and a file with a token exclude each other")
+        self._token = Watched(token_file, _token) if token_file else None
+        self._fixed = token.encode()
+        self._users = Watched(users_file, _passwords.users) if users_file else None
+        self._right: dict[bytes, None] = {}
+        self._of_generation = 0
+        self._key = os.urandom(32)
+        self._lock = threading.Lock()
+        self._second = 0
+        self._guesses = 0
+
+    @property
+    def asked(self) -> bool:
+        """Whether anybody is asked who they are."""
+        return bool(self._fixed or self._token or self._users)
+
+    def refusal(self, request: Request) -> Response | None:
+        """Return the answer for one who may not read; None for one who may."""
+        if not self.asked or request.path.rstrip("/") in OPEN:
+            return None
+        scheme, _, credentials = request.headers.get("authorization", "").strip().partition(" ")
+        credentials = credentials.strip()
+        try:
+            allowed = bool(credentials) and (
+                (scheme.lower() == "bearer" and self._bearer(credentials))
+                or (scheme.lower() == "basic" and self._basic(credentials))
+            )
+        except _Refused as refused:
+            return refused.response
+        return None if allowed else self._unauthorized()
+
+    def _unauthorized(self) -> Response:
+        schemes = ["Bearer"] * bool(self._fixed or self._token) + ['Basic realm="otel-llm-router"'] * bool(self._users)
+        return Response(401, b"who are you?\n", _TEXT, {"www-authenticate": ", ".join(schemes)})
+
+    def _bearer(self, given: str) -> bool:
+        token = self._token() if self._token is not None else self._fixed
+        # Digests are of one length: a comparison tells nothing of the token's.
+        return bool(token) and hmac.compare_digest(self._digest(given.encode()), self._digest(token))
+
+    def _basic(self, given: str) -> bool:
+        if self._users is None:
+            return False
+        try:
+            name, colon, password = base64.b64decode(given, validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            return False
+        users = self._users()
+        digest = self._digest(*(part.encode() for part in (str(self._users.generation), name, colon, password)))
+        with self._lock:
+            if digest in self._right:
+                return True
+        return self._looked_at(users, name, password, digest)
+
+    def _looked_at(self, users: Mapping[str, str], name: str, password: str, digest: bytes) -> bool:
+        with self._lock:
+            second = int(time.monotonic())
+            self._guesses = self._guesses + 1 if second == self._second else 1
+            self._second = second
+            if self._guesses > GUESSES:
+                raise _Refused(Response(429, b"too many passwords are being tried\n", _TEXT, {"retry-after": "1"}))
+        stored = users.get(name)
+        right = _passwords.verified(password, _DUMMY if stored is None else stored) and stored is not None
+        if right:
+            with self._lock:
+                self._right[digest] = None
+                while len(self._right) > _REMEMBERED:
+                    del self._right[next(iter(self._right))]
+        return right
+
+    def _digest(self, *parts: bytes) -> bytes:
+        """Return a digest of parts that no other parts have, whatever is in them."""
+        found = hmac.new(self._key, digestmod=hashlib.sha256)
+        for part in parts:
+            found.update(len(part).to_bytes(8, "big") + part)
+        return found.digest()
+
+
+def _token(content: bytes) -> bytes:
+    token = content.strip()
+    if not token:
+        raise ValueError("it holds no token")
+    return token
