@@ -73,3 +73,33 @@ def test_every_option_is_a_flag() -> None:
 )
 def test_prometheus_is_served_unless_exporters_are_named_without_it(value: str | None, expected: bool) -> None:
     assert settings.with_prometheus({} if value is None else {"OTEL_METRICS_EXPORTER": value}) is expected
+
+
+@pytest.mark.parametrize(
+    ("environ", "name", "value"),
+    [
+        ({"MONITORING_ENABLED": "false"}, "disabled", True),
+        ({"MONITORING_ENABLED": "true"}, "disabled", False),
+        ({"MONITORING_ENABLED": "true", "OTEL_LLM_ROUTER_DISABLED": "true"}, "disabled", True),
+        ({"PROMETHEUS_ENABLED": "false"}, "scrape", False),
+        ({"ENABLE_METRICS": "0"}, "scrape", False),
+        ({"PROMETHEUS_ENABLED": "true", "ENABLE_METRICS": "false"}, "scrape", True),
+        ({"HEALTH_CHECK_ENABLED": "no"}, "health", False),
+        ({"PROFILER_ENABLED": "yes"}, "profiler", True),
+        ({"METRICS_PORT": "9100"}, "scrape_port", 9100),
+        ({"METRICS_PORT": "9100", "OTEL_EXPORTER_PROMETHEUS_PORT": "9200"}, "scrape_port", 9200),
+        ({"METRICS_ENDPOINT": "/internal/metrics/"}, "scrape_path", "/internal/metrics"),
+        ({"HEALTH_ENDPOINT": "/healthz"}, "health_path", "/healthz"),
+    ],
+)
+def test_names_that_operators_know(environ: dict[str, str], name: str, value: object) -> None:
+    found, problems = settings.read(environ)
+    assert getattr(found, name) == value
+    assert problems == []
+
+
+@pytest.mark.parametrize("path", ["metrics", "http://router:9090/metrics", "/", "/a b", "//"])
+def test_what_is_no_path(path: str) -> None:
+    found, problems = settings.read({"METRICS_ENDPOINT": path})
+    assert found.scrape_path == "/metrics"
+    assert problems[0].startswith(f"METRICS_ENDPOINT={path!r} is not allowed: it takes a path that begins with /")

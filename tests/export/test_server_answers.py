@@ -19,9 +19,11 @@ from prometheus_client.core import Metric
 
 from otel_llm_router.export import _http, _json, _tls, asgi
 from otel_llm_router.export._access import Access
+from otel_llm_router.export._messages import Response
 from otel_llm_router.export._tls import Certificates, Contexts
 from otel_llm_router.export.scrape import ScrapeReader
 from otel_llm_router.export.server import Endpoints, ScrapeServer
+from otel_llm_router.health import Checker
 
 
 @pytest.fixture
@@ -235,3 +237,40 @@ async def test_a_servers_start_and_end_are_answered() -> None:
 
     await asgi.application({"type": "lifespan"}, receive, send)
     assert said == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+
+
+def test_paths_of_its_own(reader: ScrapeReader) -> None:
+    checker = Checker(version="1")
+    endpoints = Endpoints(
+        reader, checker, access=Access(token="t"), metrics_path="/internal/prometheus", health_path="/healthz"
+    )
+    server = ScrapeServer(endpoints, host="127.0.0.1", port=0)
+    with httpx.Client(base_url=server.start() or "", headers={"authorization": "Bearer t"}) as http:
+        assert http.get("/").text.split()[1:] == [
+            "/internal/prometheus",
+            "/internal/prometheus/json",
+            "/healthz",
+            "/healthz/live",
+            "/healthz/ready",
+        ]
+        assert "hits_total" in http.get("/internal/prometheus").text
+        assert http.get("/internal/prometheus/json").status_code == 200
+        assert http.get("/healthz/ready/", headers={"authorization": ""}).status_code == 200
+        assert http.get("/healthz", headers={"authorization": ""}).status_code == 401
+        for moved in ("/metrics", "/metrics/json", "/health", "/health/live"):
+            assert http.get(moved).status_code == 404
+            assert http.get(moved, headers={"authorization": ""}).status_code == 401
+    server.stop()
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_profiles_are_for_those_who_are_asked_who_they_are(asked: bool) -> None:
+    profile: Any = lambda request: Response(200, request.query.encode(), "text/plain")  # noqa: E731
+    endpoints = Endpoints(None, None, access=Access(token="t") if asked else None, profile=profile)
+    server = ScrapeServer(endpoints, host="127.0.0.1", port=0)
+    with httpx.Client(base_url=server.start() or "") as http:
+        headers = {"authorization": "Bearer t"}
+        answer = http.get("/debug/profile/cpu?seconds=1", headers=headers)
+        assert (answer.status_code, answer.text) == ((200, "seconds=1") if asked else (404, answer.text))
+        assert http.get("/debug/profile/cpu").status_code == (401 if asked else 404)
+    server.stop()

@@ -49,7 +49,7 @@ def test_an_option_is_complete_and_its_default_is_allowed(option: Option):
     assert option.flag == "--llm_router_" + option.name
     assert re.fullmatch(r"[a-z][a-z_]*", option.name)
     assert option.description.endswith(".")
-    types = {"bool": bool, "int": int, "float": float, "str": str, "choice": str}
+    types = {"bool": bool, "int": int, "float": float, "str": str, "choice": str, "path": str}
     assert type(option.default) is types[option.type]
     assert bool(option.choices) == (option.type == "choice")
     if option.choices:
@@ -60,7 +60,9 @@ def test_an_option_is_complete_and_its_default_is_allowed(option: Option):
 
 
 def test_names_variables_and_aliases_are_unique():
-    names = [name for option in OPTIONS for name in (option.name, option.env, *option.aliases)]
+    names = [
+        name for option in OPTIONS for name in (option.name, option.env, *option.aliases, *option.inverted_aliases)
+    ]
     assert len(set(names)) == len(names)
 
 

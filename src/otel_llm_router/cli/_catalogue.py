@@ -161,6 +161,7 @@ def configuration_page() -> str:
                 "All [standard `OTEL_*` variables](https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/) "
                 "are honoured. These get another default when they are not set:\n\n"
                 + table(["Variable", "Default here"], standard),
+                _CODE,
                 _CONFIG_FILE,
                 _VERIFY,
             ]
@@ -175,8 +176,29 @@ def _default(option: Option) -> str:
 
 
 def _aliases(option: Option) -> str:
-    return f" Weaker alias: {', '.join(f'`{alias}`' for alias in option.aliases)}." if option.aliases else ""
+    names = [f"`{alias}`" for alias in option.aliases] + [
+        f"`{alias}` (the opposite)" for alias in option.inverted_aliases
+    ]
+    return f" Weaker alias: {', '.join(names)}." if names else ""
 
+
+_CODE: Final = """## From the application's own code
+
+`otel_llm_router.configure` does what `opentelemetry-instrument` does. Call it once, before the application imports what it uses:
+
+```python
+import otel_llm_router
+
+otel_llm_router.configure(
+    service_name="router",
+    otlp_endpoint="http://collector:4318",
+    scrape_port=9191,                                       # any option above, by its name
+    components={"profiler": False, "logs": False},          # prometheus, health, profiler, traces, logs, otlp_metrics
+    integrations={"llm_router_wire": True, "fastapi": True},  # instrumentations, by their entry points
+)
+```
+
+What is said here is stronger than the environment. An option that is not known, or a value that it cannot have, is raised."""
 
 _CONFIG_FILE: Final = """## Views and limits of the SDK
 

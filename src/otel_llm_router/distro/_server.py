@@ -17,6 +17,7 @@ from otel_llm_router.signals import options as declared
 if TYPE_CHECKING:
     from otel_llm_router.distro.settings import Settings
     from otel_llm_router.export._access import Access
+    from otel_llm_router.export._messages import Request, Response
     from otel_llm_router.export._tls import Contexts
     from otel_llm_router.export.scrape import ScrapeReader
     from otel_llm_router.health import Checker
@@ -39,8 +40,22 @@ def make(settings: Settings, reader: ScrapeReader | None, checker: Checker | Non
             why(error),
         )
         return None
+    if settings.profiler and asked is None:
+        _logger.warning(
+            "otel-llm-router: %s is on and stays without effect: nobody is asked who they are. Set %s or %s.",
+            declared.PROFILER.env,
+            declared.SCRAPE_TOKEN_FILE.env,
+            declared.SCRAPE_USERS_FILE.env,
+        )
     endpoints = Endpoints(
-        reader, checker, access=asked, cache=settings.scrape_cache, debug=lambda: _debug.state(settings)
+        reader,
+        checker,
+        access=asked,
+        cache=settings.scrape_cache,
+        debug=lambda: _debug.state(settings),
+        profile=_profile if settings.profiler else None,
+        metrics_path=settings.scrape_path,
+        health_path=settings.health_path,
     )
     asgi.serve(endpoints)
     if not settings.scrape_listen:
@@ -55,6 +70,12 @@ def make(settings: Settings, reader: ScrapeReader | None, checker: Checker | Non
             declared.SCRAPE_HOST.env,
         )
     return ScrapeServer(endpoints, host=settings.scrape_host, port=settings.scrape_port, tls=tls)
+
+
+def _profile(request: Request) -> Response:
+    from otel_llm_router.export import _profiling  # noqa: PLC0415  # off by default
+
+    return _profiling.answer(request)
 
 
 def is_loopback(host: str) -> bool:

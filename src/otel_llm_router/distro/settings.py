@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -20,6 +21,7 @@ if TYPE_CHECKING:  # all of `telemetry` comes with it, which a process that is s
 
 DOCUMENTATION: Final = "docs/configuration.md"
 
+_PATH: Final = re.compile(r"(/[A-Za-z0-9._~-]+)+/?")
 _TRUE: Final = frozenset({"true", "1", "yes", "on"})
 _FALSE: Final = frozenset({"false", "0", "no", "off"})
 
@@ -36,6 +38,9 @@ class Settings:
     scrape: bool
     scrape_host: str
     scrape_port: int
+    scrape_path: str
+    health_path: str
+    profiler: bool
     scrape_listen: bool
     scrape_cache: float
     scrape_token: str = field(repr=False)
@@ -77,12 +82,13 @@ def read(environ: Mapping[str, str] | None = None) -> tuple[Settings, list[str]]
     for option in options.OPTIONS:
         values[option.name] = option.default
         # The weakest first, so that the option's own variable has the last word.
-        for variable in (*reversed(option.aliases), option.env):
+        for variable in (*option.inverted_aliases, *reversed(option.aliases), option.env):
             text = environ.get(variable, "").strip()
             if not text:
                 continue
             try:
-                values[option.name] = parse(option, text, variable)
+                value = parse(option, text, variable)
+                values[option.name] = not value if variable in option.inverted_aliases else value
             except OptionError as error:
                 problems.append(f"{error}; {option.default!r} is used")
     problems.extend(_unknown(environ))
@@ -103,6 +109,10 @@ def parse(option: Option, text: str, variable: str) -> bool | int | float | str:
     if option.type == "choice":
         if text.lower() in option.choices:
             return text.lower()
+        raise wrong
+    if option.type == "path":
+        if _PATH.fullmatch(text):
+            return text.rstrip("/") or "/"
         raise wrong
     if option.type == "str":
         return text

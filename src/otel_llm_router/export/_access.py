@@ -72,7 +72,7 @@ class Access:
 
     def refusal(self, request: Request) -> Response | None:
         """Return the answer for one who may not read; None for one who may."""
-        if not self.asked or request.path.rstrip("/") in OPEN:
+        if not self.asked or request.path in OPEN:
             return None
         scheme, _, credentials = request.headers.get("authorization", "").strip().partition(" ")
         credentials = credentials.strip()

@@ -159,8 +159,8 @@ async def _receive(connection: h11.Connection, reader: asyncio.StreamReader) -> 
             for raw_name, raw_value in event.headers:
                 name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
                 headers[name] = f"{headers[name]}, {value}" if name in headers else value
-            path = event.target.decode("latin-1").partition("?")[0]
-            request = Request(event.method.decode("latin-1"), path, headers)
+            path, _, query = event.target.decode("latin-1").partition("?")
+            request = Request(event.method.decode("latin-1"), path, headers, query)
         elif isinstance(event, h11.EndOfMessage):
             return request
         elif isinstance(event, h11.ConnectionClosed) or event is h11.PAUSED:

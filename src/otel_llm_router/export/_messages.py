@@ -16,6 +16,7 @@ class Request:
     method: str
     path: str
     headers: Mapping[str, str]
+    query: str = ""
 
 
 @dataclass(frozen=True)

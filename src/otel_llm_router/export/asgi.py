@@ -5,7 +5,7 @@
     app.mount("/monitoring", application)   # /monitoring/metrics, /monitoring/health ...
 
 Room: `export`. The same answers, with the same access; the process needs no port of its own then
-(``OTEL_LLM_ROUTER_SCRAPE_PORT_ENABLED=false``). Before anything is set up it answers 503.
+(``OTEL_LLM_ROUTER_SCRAPE_LISTEN=false``). Before anything is set up it answers 503.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def _request(scope: Message) -> Request:
         headers[key] = f"{headers[key]}, {text}" if key in headers else text
     # Frameworks differ in whether a mount's own path is still in front.
     path = scope["path"].removeprefix(scope.get("root_path", "")) or "/"
-    return Request(scope["method"], path, headers)
+    return Request(scope["method"], path, headers, scope.get("query_string", b"").decode("latin-1"))
 
 
 async def _live(receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]) -> None:

@@ -31,6 +31,8 @@ TEXT: Final = "text/plain; charset=utf-8"
 METRICS_PATHS: Final = ("/metrics", "/metrics/json")
 HEALTH_PATHS: Final = ("/health", "/health/live", "/health/ready")
 
+PROFILE_PATHS: Final = ("/debug/profile/cpu", "/debug/profile/memory")
+
 ANSWER_SECONDS: Final = 20.0
 """How long an answer may take: a collection asks the application's callbacks, which may hang."""
 MAX_ANSWERS: Final = 16
@@ -49,6 +51,9 @@ class Endpoints:
         access: Who may read; None for everyone.
         cache: Seconds for which ``/metrics`` is good; 0 renders each time.
         debug: What ``/debug`` shows; None where there is none.
+        profile: Answers what is under ``/debug/profile``, for those who have shown who they are.
+        metrics_path: Path in place of ``/metrics``.
+        health_path: Path in place of ``/health``.
     """
 
     def __init__(
@@ -59,17 +64,25 @@ class Endpoints:
         access: Access | None = None,
         cache: float = 0.0,
         debug: Callable[[], Any] | None = None,
+        profile: Callable[[Request], Response] | None = None,
+        metrics_path: str = "/metrics",
+        health_path: str = "/health",
     ) -> None:
         self._reader = reader
         self._checker = checker
         self._access = access
         self._debug = debug
+        self._profile = profile if access is not None and access.asked else None
         self._bodies = _bodies.Bodies(cache)
-        self._paths = (
+        paths = (
             *(METRICS_PATHS if reader else ()),
             *(HEALTH_PATHS if checker else ()),
             *(("/debug",) if debug else ()),
+            *(PROFILE_PATHS if self._profile else ()),
         )
+        self._canonical = {
+            path.replace("/metrics", metrics_path, 1).replace("/health", health_path, 1): path for path in paths
+        }
         self._slots = threading.BoundedSemaphore(MAX_ANSWERS)
 
     async def __call__(self, request: Request) -> Response:
@@ -103,14 +116,16 @@ class Endpoints:
 
     def answer(self, request: Request) -> Response:
         """Answer one request."""
+        path = request.path.rstrip("/") or "/"
+        # What an option has moved is nowhere else.
+        request = replace(request, path=self._canonical.get(path, "/" if path == "/" else path + "/"))
         refusal = self._access.refusal(request) if self._access is not None else None
         if refusal is not None:
             return refusal
         if request.method not in {"GET", "HEAD"}:
             return Response(405, b"only GET and HEAD are answered here\n", TEXT, {"allow": "GET, HEAD"})
-        path = request.path.rstrip("/") or "/"
         try:
-            response = self._found(path, request)
+            response = self._found(request.path, request)
         except Exception as error:  # the server outlives any one answer
             _logger.warning("otel-llm-router: %s while answering %s", type(error).__name__, path)
             _logger.debug("while answering %s", path, exc_info=error)
@@ -131,9 +146,11 @@ class Endpoints:
             return self._health(path, self._checker)
         if path == "/debug" and self._debug is not None:
             return Response(200, _json(self._debug()), JSON)
+        if path in PROFILE_PATHS and self._profile is not None:
+            return self._profile(request)
         if path == "/":
-            return Response(200, "\n".join(["otel-llm-router", "", *self._paths, ""]).encode(), TEXT)
-        if path in METRICS_PATHS:
+            return Response(200, "\n".join(["otel-llm-router", "", *self._canonical, ""]).encode(), TEXT)
+        if path.rstrip("/") in METRICS_PATHS:
             return Response(404, b"no metrics here: OTEL_METRICS_EXPORTER is without prometheus\n", TEXT)
         return Response(404, b"not found; / lists what there is\n", TEXT)
 

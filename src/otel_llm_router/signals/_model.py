@@ -133,7 +133,7 @@ class LogEvent:
     source: str
 
 
-OptionType = Literal["bool", "int", "float", "str", "choice"]
+OptionType = Literal["bool", "int", "float", "str", "choice", "path"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -151,6 +151,7 @@ class Option:
         minimum: Smallest allowed number.
         maximum: Largest allowed number.
         aliases: Other environment variables that set the same option, weaker than ``env``.
+        inverted_aliases: Variables that say the opposite of a ``bool``.
         secret: Whether its value is never shown.
     """
 
@@ -163,6 +164,7 @@ class Option:
     minimum: float | None = None
     maximum: float | None = None
     aliases: tuple[str, ...] = ()
+    inverted_aliases: tuple[str, ...] = ()
     secret: bool = False
 
     @property
@@ -177,6 +179,8 @@ class Option:
             return "one of " + ", ".join(self.choices)
         if self.type == "bool":
             return "true or false"
+        if self.type == "path":
+            return "a path that begins with /"
         if self.type == "str":
             return "any text"
         noun = "a whole number" if self.type == "int" else "a number"

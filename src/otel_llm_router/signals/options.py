@@ -17,6 +17,7 @@ DISABLED = Option(
         "Kill switch. The application runs as if nothing were installed: no patch, no thread, no "
         "socket, no SDK. `OTEL_SDK_DISABLED=true` does the same."
     ),
+    inverted_aliases=("MONITORING_ENABLED",),
 )
 SCRAPE = Option(
     name="scrape",
@@ -24,6 +25,7 @@ SCRAPE = Option(
     type="bool",
     default=True,
     description="Serve `/metrics` and the health endpoints. `OTEL_METRICS_EXPORTER` without `prometheus` turns `/metrics` off as well.",
+    aliases=("PROMETHEUS_ENABLED", "ENABLE_METRICS"),
 )
 SCRAPE_HOST = Option(
     name="scrape_host",
@@ -41,7 +43,34 @@ SCRAPE_PORT = Option(
     minimum=0,
     maximum=65535,
     description="Port that the scrape server listens on; 0 takes a free one and logs which.",
-    aliases=("OTEL_EXPORTER_PROMETHEUS_PORT",),
+    aliases=("OTEL_EXPORTER_PROMETHEUS_PORT", "METRICS_PORT"),
+)
+SCRAPE_PATH = Option(
+    name="scrape_path",
+    env="OTEL_LLM_ROUTER_SCRAPE_PATH",
+    type="path",
+    default="/metrics",
+    description="Path of the metrics; as JSON they are under it, at `/json`.",
+    aliases=("METRICS_ENDPOINT",),
+)
+HEALTH_PATH = Option(
+    name="health_path",
+    env="OTEL_LLM_ROUTER_HEALTH_PATH",
+    type="path",
+    default="/health",
+    description="Path of the health report; liveness and readiness are under it, at `/live` and `/ready`.",
+    aliases=("HEALTH_ENDPOINT",),
+)
+PROFILER = Option(
+    name="profiler",
+    env="OTEL_LLM_ROUTER_PROFILER",
+    type="bool",
+    default=False,
+    description=(
+        "Serve `/debug/profile/cpu` and `/debug/profile/memory`, to those who have a token, a password or a certificate: "
+        "without authentication it stays off. See [server.md](server.md)."
+    ),
+    aliases=("PROFILER_ENABLED",),
 )
 SCRAPE_LISTEN = Option(
     name="scrape_listen",
@@ -282,6 +311,9 @@ OPTIONS = (
     SCRAPE,
     SCRAPE_HOST,
     SCRAPE_PORT,
+    SCRAPE_PATH,
+    HEALTH_PATH,
+    PROFILER,
     SCRAPE_LISTEN,
     SCRAPE_CACHE,
     SCRAPE_TOKEN,

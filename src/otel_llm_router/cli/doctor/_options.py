@@ -58,7 +58,7 @@ def check(situation: Situation) -> Iterator[Finding]:
 
 def _source(option: Option, situation: Situation) -> str:
     """Return where an option's value is from; the strongest variable whose value can be read."""
-    for variable in (option.env, *option.aliases):
+    for variable in (option.env, *option.aliases, *option.inverted_aliases):
         if situation.environ.get(variable, "").strip():
             if any(problem.startswith(f"{variable}=") for problem in situation.problems):
                 continue
