@@ -71,6 +71,6 @@ def test_in_a_process_of_its_own() -> None:
 
 def test_integrations_keep_what_the_environment_switches_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "other, llm_router_asgi")
-    variables: Callable[..., dict[str, str]] = module._variables
+    variables: Callable[..., dict[str, str]] = module.variables_of
     found = variables(None, None, {}, {"llm_router_asgi": True, "llm_router_wire": False}, {})
     assert found["OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"] == "llm_router_wire,other"

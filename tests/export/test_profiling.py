@@ -81,7 +81,7 @@ def test_one_at_a_time() -> None:
     request = Request("GET", "/debug/profile/memory", {}, "seconds=1")
     first = threading.Thread(target=lambda: answers.append(_profiling.answer(request).status))
     first.start()
-    while not _profiling._one.locked():
+    while not _profiling.running():
         pass
     answers.append(_profiling.answer(request).status)
     first.join()
@@ -89,7 +89,7 @@ def test_one_at_a_time() -> None:
 
 
 def test_without_py_spy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(_profiling.sysconfig, "get_path", lambda name: str(tmp_path))
+    monkeypatch.setattr(_profiling.sysconfig, "get_path", str(tmp_path).format)
     monkeypatch.setenv("PATH", os.devnull)
     response = _profiling.answer(Request("GET", "/debug/profile/cpu", {}, ""))
     assert response.status == 501
@@ -105,6 +105,6 @@ def test_a_py_spy_that_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
         """)
     )
     (tmp_path / "py-spy").chmod(0o755)
-    monkeypatch.setattr(_profiling.sysconfig, "get_path", lambda name: str(tmp_path))
+    monkeypatch.setattr(_profiling.sysconfig, "get_path", str(tmp_path).format)
     response = _profiling.answer(Request("GET", "/debug/profile/cpu", {}, ""))
     assert (response.status, response.body) == (500, b"py-spy: Error: Permission denied\n")

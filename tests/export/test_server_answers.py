@@ -19,7 +19,7 @@ from prometheus_client.core import Metric
 
 from otel_llm_router.export import _http, _json, _tls, asgi
 from otel_llm_router.export._access import Access
-from otel_llm_router.export._messages import Response
+from otel_llm_router.export._messages import Request, Response
 from otel_llm_router.export._tls import Certificates, Contexts
 from otel_llm_router.export.scrape import ScrapeReader
 from otel_llm_router.export.server import Endpoints, ScrapeServer
@@ -265,7 +265,9 @@ def test_paths_of_its_own(reader: ScrapeReader) -> None:
 
 @pytest.mark.parametrize("asked", [True, False])
 def test_profiles_are_for_those_who_are_asked_who_they_are(asked: bool) -> None:
-    profile: Any = lambda request: Response(200, request.query.encode(), "text/plain")  # noqa: E731
+    def profile(request: Request) -> Response:
+        return Response(200, request.query.encode(), "text/plain")
+
     endpoints = Endpoints(None, None, access=Access(token="t") if asked else None, profile=profile)
     server = ScrapeServer(endpoints, host="127.0.0.1", port=0)
     with httpx.Client(base_url=server.start() or "") as http:

@@ -63,7 +63,7 @@ def configure(
         TypeError: an option, a component or an integration is not known.
         ValueError: an option has a value that it cannot have.
     """
-    variables = _variables(service_name, otlp_endpoint, components or {}, integrations or {}, given)
+    variables = variables_of(service_name, otlp_endpoint, components or {}, integrations or {}, given)
     if not enabled:
         return False
     if _done or _is_set_up():
@@ -77,13 +77,19 @@ def configure(
     return True
 
 
-def _variables(
+def variables_of(
     service_name: str | None,
     otlp_endpoint: str | None,
     components: Mapping[str, bool],
     integrations: Mapping[str, bool],
     given: Mapping[str, object],
 ) -> dict[str, str]:
+    """Return the environment variables that a call of `configure` stands for.
+
+    Raises:
+        TypeError: an option, a component or an integration is not known.
+        ValueError: an option has a value that it cannot have.
+    """
     found = {"OTEL_PYTHON_DISTRO": _NAME, "OTEL_PYTHON_CONFIGURATOR": _NAME}
     standard = {"OTEL_SERVICE_NAME": service_name, "OTEL_EXPORTER_OTLP_ENDPOINT": otlp_endpoint}
     found.update({name: value for name, value in standard.items() if value is not None})

@@ -64,6 +64,11 @@ def answer(request: Request) -> Response:
         _one.release()
 
 
+def running() -> bool:
+    """Whether a profile is being made."""
+    return _one.locked()
+
+
 def _wrong(message: str) -> Response:
     return Response(400, f"{message}\n".encode("utf-8", "backslashreplace"), _TEXT)
 
