@@ -44,6 +44,7 @@ class Configurator(BaseConfigurator):
             return
         set_strict(strict=options.strict)
         telemetry.default.genai_metrics = options.genai_metrics
+        telemetry.default.foreign = options.foreign
         lifecycle = Lifecycle(options.exit_budget)
         try:
             if os.environ.get(CONFIG_FILE):

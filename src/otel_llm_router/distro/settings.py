@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from otel_llm_router.signals import Option, options
 
 if TYPE_CHECKING:  # all of `telemetry` comes with it, which a process that is switched off does not need
-    from otel_llm_router.telemetry import GenAIMetrics
+    from otel_llm_router.telemetry import ForeignRule, GenAIMetrics
 
 DOCUMENTATION: Final = "docs/configuration.md"
 
@@ -50,6 +50,8 @@ class Settings:
     scrape_tls_key: str
     scrape_tls_client_ca: str
     genai_metrics: GenAIMetrics
+    foreign: ForeignRule
+    providers: str
     label_limit: int
     label_idle: float
     process_metrics: bool

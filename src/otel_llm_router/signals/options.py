@@ -145,6 +145,28 @@ GENAI_METRICS = Option(
     choices=("old", "new", "both", "none"),
     description="Which names of the GenAI semantic conventions are emitted beside ours, while upstream renames them.",
 )
+FOREIGN = Option(
+    name="foreign",
+    env="OTEL_LLM_ROUTER_FOREIGN",
+    type="choice",
+    default="defer",
+    choices=("defer", "own"),
+    description=(
+        "What becomes of a call of which another instrumentation (openai, OpenInference, OpenLLMetry) makes a span too. "
+        "`defer`: it keeps that span and its `gen_ai.*` metrics, ours count it without a second one. `own`: ours are made "
+        "beside theirs. See [wire.md](wire.md)."
+    ),
+)
+PROVIDERS = Option(
+    name="providers",
+    env="OTEL_LLM_ROUTER_PROVIDERS",
+    type="str",
+    default="",
+    description=(
+        "Providers at hosts that are nobody's known address: `host[:port]=name`, several with commas between them, 100 at "
+        "most. A host stands for those below it too. See [wire.md](wire.md)."
+    ),
+)
 LABEL_LIMIT = Option(
     name="label_limit",
     env="OTEL_LLM_ROUTER_LABEL_LIMIT",
@@ -323,6 +345,8 @@ OPTIONS = (
     SCRAPE_TLS_KEY,
     SCRAPE_TLS_CLIENT_CA,
     GENAI_METRICS,
+    FOREIGN,
+    PROVIDERS,
     LABEL_LIMIT,
     LABEL_IDLE,
     PROCESS_METRICS,

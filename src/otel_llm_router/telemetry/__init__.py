@@ -20,6 +20,7 @@ from otel_llm_router.telemetry._connection import Connection
 from otel_llm_router.telemetry._custom import Counter, Histogram
 from otel_llm_router.telemetry._decision import Decision
 from otel_llm_router.telemetry._fallback import Fallback
+from otel_llm_router.telemetry._foreign import Rule as ForeignRule
 from otel_llm_router.telemetry._genai import Names as GenAIMetrics
 from otel_llm_router.telemetry._models import ModelLoad
 from otel_llm_router.telemetry._queue import Queue
@@ -64,6 +65,7 @@ __all__ = [
     "Counter",
     "Decision",
     "Fallback",
+    "ForeignRule",
     "GenAIMetrics",
     "Histogram",
     "ModelLoad",

@@ -11,7 +11,7 @@ from opentelemetry.trace import StatusCode
 
 from otel_llm_router.signals import Attribute, attributes
 from otel_llm_router.signals.instruments import requests, routing
-from otel_llm_router.telemetry import _context, _genai, _guard
+from otel_llm_router.telemetry import _context, _foreign, _genai, _guard
 from otel_llm_router.telemetry._recorder import Records, set_attributes
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def record(attempt: Attempt, seconds: float) -> None:
     _add_tokens(records, attempt, called)
     if attempt.outcome == attributes.ERROR:
         _add_failure(records, attempt, called)
-    if not attempt.foreign:
+    if attempt.foreign is None or not _foreign.makes_metrics(attempt.foreign):
         _genai.add(records, attempt, attempt.request.telemetry.genai_metrics, seconds)
     recorder.record_all(records)
     record_cost(attempt)
@@ -96,6 +96,7 @@ def end_span(attempt: Attempt, elapsed: int, http_status: int | None) -> None:
     if span.is_recording():
         values: dict[Attribute, object] = {
             **attempt.details,
+            attributes.GEN_AI_OPERATION: attempt.target.operation,  # LiteLLM's callbacks write their own on it
             attributes.OUTCOME: attempt.outcome,
             attributes.GEN_AI_RESPONSE_MODEL: attempt.response_model,
             attributes.GEN_AI_STREAM: attempt.streaming or None,

@@ -137,6 +137,18 @@ def with_attempt(attempt: Attempt, span: Span, context: Context) -> Context:
     return Context({**context, _SPAN: span, _ATTEMPT: attempt})
 
 
+def give_span(context: Context, span: Span) -> None:
+    """Make ``span`` the current one of a context of an attempt's, which had none of its own."""
+    if span is not INVALID_SPAN:
+        _replace(context, _SPAN, span)
+
+
+def within(request: Request) -> Context:
+    """Return what is current, if it is within ``request``; else the context of the request."""
+    context = current()
+    return context if context.get(_REQUEST) is request else request.context
+
+
 class _Ended:
     """What stands in a context for a request that has ended and was recorded."""
 

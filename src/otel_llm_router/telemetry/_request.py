@@ -16,7 +16,7 @@ from opentelemetry.trace import INVALID_SPAN, Span
 from otel_llm_router import _sanitize
 from otel_llm_router.signals import SpanEvent, attributes, spans
 from otel_llm_router.signals.instruments import requests, routing
-from otel_llm_router.telemetry import _below, _context, _deferred, _errors, _guard, _request_record, _usage
+from otel_llm_router.telemetry import _below, _context, _deferred, _errors, _foreign, _guard, _request_record, _usage
 from otel_llm_router.telemetry._attempt import Attempt, Reason, Target
 from otel_llm_router.telemetry._block import Block
 from otel_llm_router.telemetry._decision import Decision
@@ -144,7 +144,7 @@ class Request(Block):
         began: int | None = None,
         group: str | None = None,
         seen_below: bool = False,
-        foreign: bool = False,
+        foreign: str | None = None,
     ) -> Attempt:
         """Begin an attempt at ``target``; what library instrumentations call.
 
@@ -154,9 +154,14 @@ class Request(Block):
             began: When, by ``perf_counter_ns``; now when left out.
             group: Model (group) that a retry is counted for; the request's when left out.
             seen_below: Whether it was noticed beneath the application, which may yet speak of it itself.
-            foreign: Whether another instrumentation makes the span and the GenAI metrics of the call.
+            foreign: Name of another instrumentation that makes the span of the call.
         """
-        previous, hop = self.last_attempt, None
+        previous, hop, late = self.last_attempt, None, False
+        if not seen_below:  # else the layer below has looked
+            with _guard.guard("request.foreign"):
+                rule = self.telemetry.foreign
+                foreign = _foreign.current(rule)
+                late = foreign is None and _foreign.expected(rule)
         if previous is not None:
             with _guard.guard("request.begin_attempt"):
                 if previous.outcome != attributes.SUCCESS and reason is None:
@@ -173,6 +178,7 @@ class Request(Block):
             began=began,
             seen_below=seen_below,
             foreign=foreign,
+            late=late,
         )
         if hop is not None:
             attempt.hop = hop

@@ -17,7 +17,7 @@ from opentelemetry.trace import TracerProvider
 from otel_llm_router import _sanitize
 from otel_llm_router.signals import attributes, events
 from otel_llm_router.signals.instruments import requests, resources, routing, self_telemetry
-from otel_llm_router.telemetry import _context, _errors, _genai, _guard, _observed, _route
+from otel_llm_router.telemetry import _context, _errors, _foreign, _genai, _guard, _observed, _route
 from otel_llm_router.telemetry._attempt import Attempt
 from otel_llm_router.telemetry._bounds import IDLE
 from otel_llm_router.telemetry._cache import Cache
@@ -46,6 +46,7 @@ class Telemetry:
         tracer_provider: Where spans go; the global provider by default.
         logger_provider: Where log events go; the global provider by default.
         genai_metrics: See option ``genai_metrics``.
+        foreign: See option ``foreign``.
         label_limit: See option ``label_limit``.
         label_idle: See option ``label_idle``.
     """
@@ -57,10 +58,12 @@ class Telemetry:
         tracer_provider: TracerProvider | None = None,
         logger_provider: LoggerProvider | None = None,
         genai_metrics: _genai.Names = "old",
+        foreign: _foreign.Rule = "defer",
         label_limit: int = 0,
         label_idle: float = IDLE,
     ) -> None:
         self.genai_metrics: _genai.Names = genai_metrics
+        self.foreign: _foreign.Rule = foreign
         self.use(
             Recorder(
                 meter_provider=meter_provider,

@@ -6,6 +6,7 @@ elsewhere and want the same care.
 
 from otel_llm_router.telemetry import _below, _context
 from otel_llm_router.telemetry._attempt import Attempt, Reason, Target
+from otel_llm_router.telemetry._below import joined
 from otel_llm_router.telemetry._below import owner as owner_of_call
 from otel_llm_router.telemetry._chunks import unlike
 from otel_llm_router.telemetry._context import (
@@ -36,25 +37,20 @@ def recorder() -> Recorder:
     return telemetry.default.recorder
 
 
-def begin_call(target: Target, *, reason: Reason | None = None, foreign: bool = False) -> Attempt:
+def begin_call(target: Target, *, reason: Reason | None = None) -> Attempt:
     """Begin an attempt for a call that was noticed below the application, where `owner_of_call` knows of none.
 
-    It belongs to the request in flight, or to one of its own that ends with it. A call made while a decision
+    It belongs to the request in flight, or to one of its own that ends with it. Where another instrumentation's
+    span of the call is current, it makes none. A call made while a decision
     is open is made in order to decide, whatever ``reason`` says.
 
     Args:
         target: What is called.
         reason: Why, where the caller knows; ``retry`` counts only outside a request, which knows better.
-        foreign: Whether another instrumentation makes the span and the GenAI metrics of the call.
     """
     from otel_llm_router import telemetry  # noqa: PLC0415  # the package imports its modules first
 
-    return _below.begin(telemetry.default, target, reason=reason, foreign=foreign)
-
-
-def is_current(attempt: Attempt) -> bool:
-    """Whether what is called here and now is a child of ``attempt`` without further ado."""
-    return _context.current_attempt() is attempt
+    return _below.begin(telemetry.default, target, reason=reason)
 
 
 def reading_owner() -> Attempt | None:
@@ -90,8 +86,8 @@ __all__ = [
     "field",
     "guard",
     "guarded",
-    "is_current",
     "is_stream",
+    "joined",
     "of_status",
     "owner_of_call",
     "probe_of",

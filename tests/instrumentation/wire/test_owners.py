@@ -17,7 +17,7 @@ from opentelemetry.trace import SpanKind
 
 from otel_llm_router import telemetry as router
 from otel_llm_router import testing
-from otel_llm_router.instrumentation.wire import _foreign
+from otel_llm_router.telemetry import _foreign
 from tests.instrumentation.wire.upstreams import Answer, Upstreams, events, whole
 
 ASK: dict[str, Any] = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hello"}]}

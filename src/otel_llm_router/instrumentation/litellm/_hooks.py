@@ -12,14 +12,24 @@ from typing import Any
 
 from otel_llm_router import telemetry
 from otel_llm_router.instrumentation.litellm import _cache, _cost, _deployments, _handover, _streams
+from otel_llm_router.instrumentation.litellm._callbacks import Callbacks
 from otel_llm_router.instrumentation.litellm._calls import Call, Level, calling, current_call, current_level, entered
 from otel_llm_router.instrumentation.litellm._decisions import Arguments, DecisionHooks, Keywords, Wrapped, strategy_of
 from otel_llm_router.instrumentation.litellm._probe import LiteLLMProbe
+from otel_llm_router.instrumentation.litellm._watch import Watch
 from otel_llm_router.telemetry.instrumenting import attached, guard, probe_of
 
 
 class Hooks(DecisionHooks):
-    """All hooks, by the names of `_targets`."""
+    """All hooks, by the names of `_targets`.
+
+    Args:
+        watch: See `DecisionHooks`.
+    """
+
+    def __init__(self, watch: Watch) -> None:
+        super().__init__(watch)
+        self._callbacks = Callbacks()
 
     # --- requests -------------------------------------------------------------------------------
 
@@ -30,6 +40,7 @@ class Hooks(DecisionHooks):
         hop: telemetry.Fallback | None = None
         with guard("litellm.request"):
             self._watch.fired("request")
+            self._callbacks.look()
             level, owned, hop = _begin_level(instance, kwargs)
         if level is None:
             return await wrapped(*args, **kwargs)
