@@ -14,6 +14,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 warnings.simplefilter("ignore")
@@ -23,6 +24,7 @@ import httpx  # noqa: E402
 import litellm  # noqa: E402
 import openai  # noqa: E402
 import requests  # noqa: E402
+from litellm.litellm_core_utils.logging_worker import GLOBAL_LOGGING_WORKER  # noqa: E402
 from opentelemetry import metrics, trace  # noqa: E402
 
 from otel_llm_router import telemetry, testing  # noqa: E402
@@ -40,6 +42,9 @@ PEERS: Mapping[str, tuple[str, str]] = {
     "requests": ("opentelemetry.instrumentation.requests", "RequestsInstrumentor"),
 }
 """Where each is: module and class."""
+
+OPENAI_V2 = Path(sys.prefix) / "openai-v2"
+"""OpenTelemetry's former instrumentation, beside the environment: the new one wants another version of what both use."""
 
 CALLBACKS = ("otel", "prometheus")
 """Peers that are callbacks of LiteLLM's."""
@@ -132,6 +137,8 @@ def switched_on(peer: str) -> None:
         litellm.callbacks = [peer]
     elif peer != "none":
         module, name = PEERS[peer]
+        if peer == "openai-v2":
+            sys.path.insert(0, str(OPENAI_V2))
         getattr(import_module(module), name)().instrument()
 
 
@@ -144,10 +151,7 @@ async def seen(base: str, captured: testing.Captured, names: list[str]) -> dict[
         async with httpx.AsyncClient() as client:
             first = (await client.get(f"{base}/headers")).json()
             await CALLS[name](base)
-            for _ in range(200):  # until LiteLLM's logging worker has run, and our cost with it
-                await asyncio.sleep(0.005)
-                if len(_asyncio_tasks()) <= 1:
-                    break
+            await GLOBAL_LOGGING_WORKER.flush()  # LiteLLM's callbacks are called after the answer
             last = (await client.get(f"{base}/headers")).json()
         after = _counts(captured)
         found[name] = {
@@ -156,10 +160,6 @@ async def seen(base: str, captured: testing.Captured, names: list[str]) -> dict[
             "headers": last[len(first) :],
         }
     return found
-
-
-def _asyncio_tasks() -> set[Any]:
-    return {task for task in asyncio.all_tasks() if "LoggingWorker" not in repr(task)}
 
 
 def _span(span: Any) -> dict[str, Any]:

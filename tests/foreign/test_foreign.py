@@ -22,9 +22,6 @@ pytestmark = pytest.mark.skipif(
 
 HERE = Path(__file__).parent
 OURS = "otel_llm_router"
-OPENAI_V2 = Path(sys.prefix) / "openai-v2"
-"""OpenTelemetry's former instrumentation, beside the environment: the new one wants another version of what both use."""
-
 SDK = "sdk+sdk_stream+sdk_sync"
 ROUTER = "router_call+router_stream"
 SCOPES = {
@@ -37,7 +34,7 @@ SCOPES = {
 """Peers that make spans of calls to models, with their scope."""
 CALLS = {
     "none": f"{SDK}+{ROUTER}",
-    **dict.fromkeys(("genai", "openllmetry", "openinference"), f"{SDK}+{ROUTER}"),
+    **dict.fromkeys(("genai", "openai-v2", "openllmetry", "openinference"), f"{SDK}+{ROUTER}"),
     "openinference-litellm": ROUTER,
     "otel": ROUTER,
     "prometheus": ROUTER,
@@ -64,11 +61,11 @@ class Recording:
         await self._app(scope, receive, send)
 
 
-def run(base: str, *wanted: str, **variables: str) -> dict[str, Any]:
+def run(base: str, *wanted: str) -> dict[str, Any]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "TRACELOOP_"))}
     done = subprocess.run(
         [sys.executable, HERE / "calls.py", base, *wanted],
-        env={**kept, "LITELLM_LOCAL_MODEL_COST_MAP": "True", "PYTHONUNBUFFERED": "1", **variables},
+        env={**kept, "LITELLM_LOCAL_MODEL_COST_MAP": "True", "PYTHONUNBUFFERED": "1"},
         capture_output=True,
         text=True,
         timeout=180,
@@ -86,11 +83,8 @@ def seen(serve: Any) -> dict[str, Any]:
     """What each peer's process has seen, by peer; with the rule `own` by ``PEER:own``."""
     base = serve(Recording())
     names = [f"{peer}:defer:{calls}" for peer, calls in CALLS.items()]
-    own = [f"{peer}:own:sdk+router_call" for peer in ("genai", "openinference")]
-    found = {name.partition(":")[0]: value for name, value in run(base, *names).items()}
-    found |= {name.rpartition(":")[0]: value for name, value in run(base, *own).items()}
-    before = run(base, f"openai-v2:defer:{SDK}+{ROUTER}", PYTHONPATH=str(OPENAI_V2))
-    return found | {"openai-v2": next(iter(before.values()))}
+    names += [f"{peer}:own:sdk+router_call" for peer in ("genai", "openinference")]
+    return {name.rpartition(":")[0].removesuffix(":defer"): value for name, value in run(base, *names).items()}
 
 
 def is_call(span: dict[str, Any]) -> bool:
@@ -111,7 +105,7 @@ def sent(call: dict[str, Any]) -> tuple[str, str]:
     return trace, span
 
 
-@pytest.mark.parametrize("peer", [*CALLS, "openai-v2"])
+@pytest.mark.parametrize("peer", list(CALLS))
 def test_each_call_has_one_span_and_is_counted_once(peer: str, seen: dict[str, Any]) -> None:
     for name, call in seen[peer]["calls"].items():
         where = f"{peer}, {name}"
@@ -134,7 +128,7 @@ def test_each_call_has_one_span_and_is_counted_once(peer: str, seen: dict[str, A
         assert counts.get("guard", 0) == counts.get("degraded", 0) == 0, where
 
 
-@pytest.mark.parametrize("peer", [*CALLS, "openai-v2"])
+@pytest.mark.parametrize("peer", list(CALLS))
 def test_the_trace_goes_on_from_the_call_s_span(peer: str, seen: dict[str, Any]) -> None:
     for name, call in seen[peer]["calls"].items():
         (span,) = [span for span in call["spans"] if is_call(span)]
@@ -148,7 +142,7 @@ def test_the_trace_goes_on_from_the_call_s_span(peer: str, seen: dict[str, Any])
         assert all(each in by_id for each in line), (peer, name)  # no parent that nobody exports
 
 
-@pytest.mark.parametrize("peer", [*CALLS, "openai-v2"])
+@pytest.mark.parametrize("peer", list(CALLS))
 def test_the_choice_is_said_once(peer: str, seen: dict[str, Any]) -> None:
     said = seen[peer]["said"]
     if peer in SCOPES:
