@@ -17,6 +17,7 @@ from otel_llm_router.telemetry._context import (
     step_in,
     step_out,
     stray,
+    with_decision,
 )
 from otel_llm_router.telemetry._deferred import defer
 from otel_llm_router.telemetry._drive import Observer, async_driver, sync_driver
@@ -53,6 +54,11 @@ def begin_call(target: Target, *, reason: Reason | None = None) -> Attempt:
     return _below.begin(telemetry.default, target, reason=reason)
 
 
+def deciding() -> bool:
+    """Whether what is called here and now is called in order to decide."""
+    return _context.current_decision() is not None
+
+
 def reading_owner() -> Attempt | None:
     """Return the current attempt if its owner reads the answer itself, usage included, and streams too."""
     attempt = _context.current_attempt()
@@ -82,6 +88,7 @@ __all__ = [
     "classify",
     "current",
     "current_attempt",
+    "deciding",
     "defer",
     "field",
     "guard",
@@ -102,4 +109,5 @@ __all__ = [
     "sync_driver",
     "track",
     "unlike",
+    "with_decision",
 ]
