@@ -7,6 +7,8 @@ one of them. A request that is no call to a language model passes after one look
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any
@@ -15,7 +17,11 @@ import wrapt
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 from opentelemetry.instrumentation.utils import unwrap
 
+from otel_llm_router.instrumentation.wire._providers import read, use
+from otel_llm_router.signals import options
 from otel_llm_router.telemetry.instrumenting import guard
+
+_logger = logging.getLogger("otel_llm_router")
 
 Place = tuple[Any, str, Callable[..., Any]]
 
@@ -30,7 +36,16 @@ class WireInstrumentor(BaseInstrumentor):
         """Return nothing: of the HTTP clients, those that the application imports are watched."""
         return ()
 
-    def _instrument(self, **kwargs: Any) -> None:  # noqa: ARG002  # options of other instrumentors
+    def _instrument(self, **kwargs: Any) -> None:
+        """Wait for the HTTP clients.
+
+        Args:
+            **kwargs: ``providers`` in place of the option.
+        """
+        named, problems = read(str(kwargs.get("providers", os.environ.get(options.PROVIDERS.env, ""))))
+        for problem in problems:
+            _logger.warning("otel-llm-router: %s; it is left out", problem)
+        use(named)
         self._active = True
         self._places = {}
         for name, places in _LIBRARIES.items():

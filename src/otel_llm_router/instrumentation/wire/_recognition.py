@@ -125,7 +125,7 @@ def recognise(path: str, host: str, port: int | None, body: Callable[[], Any]) -
     if not isinstance(model, str) or not model:
         return None
     stream = fields.get("stream", endpoint.stream)
-    provider = provider_of(host) or ("azure" if azure else _UNNAMED.get(endpoint.dialect, OPENAI_COMPATIBLE))
+    provider = provider_of(host, port) or ("azure" if azure else _UNNAMED.get(endpoint.dialect, OPENAI_COMPATIBLE))
     return Call(provider, model, endpoint.operation, endpoint.dialect, stream is True, host, port)
 
 
