@@ -56,9 +56,13 @@ def begin(telemetry: Telemetry, target: Target, *, reason: Reason | None = None)
     if _context.current_decision() is not None or (request is not None and request.deciding):
         reason = "routing"
     if request is None:
-        request = telemetry.request_below(target.model, foreign=foreign is not None, counted=reason != "routing")
-        request.end_with_attempt()
-    elif reason == "retry":  # the request knows what failed before
+        call = _context.current_sdk_call()
+        request = None if call is None else call.again()
+        if request is None:
+            request = telemetry.request_below(target.model, foreign=foreign is not None, counted=reason != "routing")
+            request.end_with_attempt(call)
+            return request.begin_attempt(target, reason=reason, seen_below=True, foreign=foreign)
+    if reason == "retry":  # the request knows what failed before
         reason = None
     return request.begin_attempt(target, reason=reason, seen_below=True, foreign=foreign)
 

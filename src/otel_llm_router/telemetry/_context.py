@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     from otel_llm_router.telemetry._attempt import Attempt
     from otel_llm_router.telemetry._decision import Decision
     from otel_llm_router.telemetry._request import Request
+    from otel_llm_router.telemetry._sdk_call import SdkCall
 
 _REQUEST = otel_context.create_key("otel_llm_router.request")
 _ATTEMPT = otel_context.create_key("otel_llm_router.attempt")
 _DECISION = otel_context.create_key("otel_llm_router.decision")
+_SDK_CALL = otel_context.create_key("otel_llm_router.sdk_call")
 (_SPAN,) = set_span_in_context(INVALID_SPAN, Context())
 """Where the API keeps the current span: with it, span and request enter a context in one step."""
 _replace: Callable[[Context, str, object], None] = dict.__setitem__  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
@@ -116,6 +118,16 @@ def current_decision() -> Decision | None:
     """Return the decision whose block this is, if nothing has been selected yet."""
     decision = cast("Decision | None", otel_context.get_value(_DECISION))
     return decision if decision is not None and decision.open else None
+
+
+def current_sdk_call() -> SdkCall | None:
+    """Return the call of a provider's SDK that this is in."""
+    return cast("SdkCall | None", otel_context.get_value(_SDK_CALL))
+
+
+def with_sdk_call(call: SdkCall, context: Context) -> Context:
+    """Return ``context`` with ``call`` as the current one."""
+    return Context({**context, _SDK_CALL: call})
 
 
 def with_decision(decision: Decision, context: Context) -> Context:

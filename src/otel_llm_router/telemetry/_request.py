@@ -26,6 +26,7 @@ from otel_llm_router.telemetry._streams import StreamProbe, probe_of, track
 from otel_llm_router.telemetry._tally import Tally, together
 
 if TYPE_CHECKING:
+    from otel_llm_router.telemetry._sdk_call import SdkCall
     from otel_llm_router.telemetry._telemetry import Telemetry
 
 T = TypeVar("T")
@@ -66,6 +67,7 @@ class Request(Block):
     _keep_open = False
     _driven = False
     _with_attempt = False
+    _sdk_call: SdkCall | None = None
     _previous: Context | None = None
 
     def __init__(
@@ -267,8 +269,7 @@ class Request(Block):
         if not self.attempts_open:
             self.waited += max(0, now - self._waiting_since)
         if attempt.reason == "routing":
-            if self._with_attempt:
-                self.end(attempt.outcome, attempt.error_type, at=now)
+            self._end_with(attempt, now)
             return
         self.last_attempt = attempt
         self._boundary = now
@@ -280,7 +281,10 @@ class Request(Block):
             self.delivered = before + (attempt.usage.output or 0)
         if attempt.hop is not None:
             attempt.hop.end(attempt.outcome)
-        if self._with_attempt:
+        self._end_with(attempt, now)
+
+    def _end_with(self, attempt: Attempt, now: int) -> None:
+        if self._with_attempt and not (self._sdk_call is not None and self._sdk_call.keeps(self, attempt, now)):
             self.end(attempt.outcome, attempt.error_type, at=now)
 
     def attempt_withdrawn(self, attempt: Attempt) -> None:
@@ -322,9 +326,15 @@ class Request(Block):
         self._driven = True
         self.keep_open()
 
-    def end_with_attempt(self, *, yes: bool = True) -> None:
-        """Let the next end of an attempt be the request's, or not any more."""
+    def end_with_attempt(self, call: SdkCall | None = None, *, yes: bool = True) -> None:
+        """Let the next end of an attempt be the request's, or not any more.
+
+        Args:
+            call: Call of an SDK that may try again when an attempt fails.
+            yes: Whether it is.
+        """
         self._with_attempt = yes
+        self._sdk_call = call
 
     # --- the end --------------------------------------------------------------------------------
 

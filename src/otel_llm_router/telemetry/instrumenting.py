@@ -24,6 +24,7 @@ from otel_llm_router.telemetry._drive import Observer, async_driver, sync_driver
 from otel_llm_router.telemetry._errors import classify, of_status
 from otel_llm_router.telemetry._guard import guard, guarded, state
 from otel_llm_router.telemetry._recorder import SCOPE, Recorder
+from otel_llm_router.telemetry._sdk_call import SdkCall
 from otel_llm_router.telemetry._streams import PROBE, StreamProbe, carry, is_stream, probe_of, track
 from otel_llm_router.telemetry._tally import Tally
 from otel_llm_router.telemetry._usage import Usage
@@ -77,6 +78,7 @@ __all__ = [
     "Observer",
     "Reason",
     "Recorder",
+    "SdkCall",
     "StreamProbe",
     "Tally",
     "Target",

@@ -87,9 +87,21 @@ def _requests(module: Any) -> list[Place]:
     return [(module.Session, "send", send)]
 
 
+def _stainless(module: Any) -> list[Place]:
+    from otel_llm_router.instrumentation.wire import _sdks  # noqa: PLC0415  # when the library is there
+
+    hooks = (("SyncAPIClient", _sdks.request), ("AsyncAPIClient", _sdks.async_request))
+    return [
+        (owner, "request", hook) for name, hook in hooks if hasattr(owner := getattr(module, name, None), "request")
+    ]
+
+
 _LIBRARIES: dict[str, Callable[[Any], list[Place]]] = {
     "httpx": _httpx,
     "httpx2": _httpx,
     "aiohttp": _aiohttp,
     "requests": _requests,
+    **{
+        f"{sdk}._base_client": _stainless for sdk in ("openai", "anthropic", "cerebras.cloud.sdk", "groq", "together")
+    },
 }
