@@ -24,6 +24,7 @@ from otel_llm_router.telemetry._drive import Observer, async_driver, sync_driver
 from otel_llm_router.telemetry._errors import classify, of_status
 from otel_llm_router.telemetry._guard import guard, guarded, state
 from otel_llm_router.telemetry._recorder import SCOPE, Recorder
+from otel_llm_router.telemetry._request import Request
 from otel_llm_router.telemetry._sdk_call import SdkCall
 from otel_llm_router.telemetry._streams import PROBE, StreamProbe, carry, is_stream, probe_of, track
 from otel_llm_router.telemetry._tally import Tally
@@ -53,6 +54,11 @@ def begin_call(target: Target, *, reason: Reason | None = None) -> Attempt:
     from otel_llm_router import telemetry  # noqa: PLC0415  # the package imports its modules first
 
     return _below.begin(telemetry.default, target, reason=reason)
+
+
+def claimed(request: Request) -> Attempt | None:
+    """Return the attempt of a call that has been answered, if a layer below noticed it and nobody has claimed it yet."""
+    return _below.claim(request, failed=False)
 
 
 def deciding() -> bool:
@@ -87,6 +93,7 @@ __all__ = [
     "attached",
     "begin_call",
     "carry",
+    "claimed",
     "classify",
     "current",
     "current_attempt",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
+import httpx
 import openai
 import pytest
 
@@ -97,7 +99,8 @@ def test_a_stream_that_breaks_when_the_call_is_over_ends_the_request(
     base = f"{upstream.gives(broken)}/v1"
     with openai.OpenAI(base_url=base, api_key="sk-secret", max_retries=1) as client:
         stream: Any = client.chat.completions.create(**ASK, stream=True)
-        list(stream)
+        with contextlib.suppress(httpx.HTTPError):  # which newer releases pass over after the last event
+            list(stream)
     assert counted(captured)["inference"] == 1
     assert captured.value("llm_router.requests.in_flight") == 0
 

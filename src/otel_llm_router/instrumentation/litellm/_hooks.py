@@ -17,7 +17,7 @@ from otel_llm_router.instrumentation.litellm._calls import Call, Level, calling,
 from otel_llm_router.instrumentation.litellm._decisions import Arguments, DecisionHooks, Keywords, Wrapped, strategy_of
 from otel_llm_router.instrumentation.litellm._probe import LiteLLMProbe
 from otel_llm_router.instrumentation.litellm._watch import Watch
-from otel_llm_router.telemetry.instrumenting import attached, guard, probe_of
+from otel_llm_router.telemetry.instrumenting import attached, claimed, guard, probe_of
 
 
 class Hooks(DecisionHooks):
@@ -122,6 +122,8 @@ class Hooks(DecisionHooks):
             return
         if call.calls_next:  # it was called and no hook saw it begin
             self._watch.missed("upstream")
+            if claimed(call.level.request) is not None:  # but the wire did
+                return
             call.begin_attempt({}, began=call.ready)
         attempt = call.attempt
         if attempt is None or attempt.streaming:
