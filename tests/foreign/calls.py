@@ -21,15 +21,17 @@ warnings.simplefilter("ignore")
 
 import aiohttp  # noqa: E402
 import httpx  # noqa: E402
-import litellm  # noqa: E402
 import openai  # noqa: E402
 import requests  # noqa: E402
-from litellm.litellm_core_utils.logging_worker import GLOBAL_LOGGING_WORKER  # noqa: E402
 from opentelemetry import metrics, trace  # noqa: E402
 
 from otel_llm_router import telemetry, testing  # noqa: E402
 from otel_llm_router.instrumentation.litellm import LiteLLMInstrumentor  # noqa: E402
 from otel_llm_router.instrumentation.wire import WireInstrumentor  # noqa: E402
+
+# By name: its types say little.
+litellm: Any = import_module("litellm")
+logging_worker: Any = import_module("litellm.litellm_core_utils.logging_worker").GLOBAL_LOGGING_WORKER
 
 PEERS: Mapping[str, tuple[str, str]] = {
     "genai": ("opentelemetry.instrumentation.genai.openai", "OpenAIInstrumentor"),
@@ -65,7 +67,8 @@ async def sdk(base: str) -> None:
 async def sdk_stream(base: str) -> None:
     """The same, streamed."""
     async with openai.AsyncOpenAI(base_url=f"{base}/v1", api_key="sk-secret") as client:
-        async for _ in await client.chat.completions.create(**STREAM):
+        found: Any = await client.chat.completions.create(**STREAM)
+        async for _ in found:
             pass
 
 
@@ -79,7 +82,7 @@ async def sdk_sync(base: str) -> None:
     await asyncio.to_thread(call)
 
 
-def router(base: str) -> litellm.Router:
+def router(base: str) -> Any:
     """Make a Router of LiteLLM's with one deployment."""
     params = {"model": "openai/gpt-4o", "api_base": f"{base}/v1", "api_key": "sk-secret"}
     return litellm.Router(model_list=[{"model_name": "smart", "litellm_params": params}], num_retries=0)
@@ -92,7 +95,9 @@ async def router_call(base: str) -> None:
 
 async def router_stream(base: str) -> None:
     """The same, streamed."""
-    found: Any = await router(base).acompletion("smart", ASK["messages"], stream=True, stream_options=STREAM["stream_options"])
+    found: Any = await router(base).acompletion(
+        "smart", ASK["messages"], stream=True, stream_options=STREAM["stream_options"]
+    )
     async for _ in found:
         pass
 
@@ -151,7 +156,7 @@ async def seen(base: str, captured: testing.Captured, names: list[str]) -> dict[
         async with httpx.AsyncClient() as client:
             first = (await client.get(f"{base}/headers")).json()
             await CALLS[name](base)
-            await GLOBAL_LOGGING_WORKER.flush()  # LiteLLM's callbacks are called after the answer
+            await logging_worker.flush()  # LiteLLM's callbacks are called after the answer
             last = (await client.get(f"{base}/headers")).json()
         after = _counts(captured)
         found[name] = {
@@ -163,6 +168,7 @@ async def seen(base: str, captured: testing.Captured, names: list[str]) -> dict[
 
 
 def _span(span: Any) -> dict[str, Any]:
+    attributes: dict[str, Any] = dict(span.attributes or {})
     return {
         "name": span.name,
         "scope": span.instrumentation_scope.name,
@@ -170,7 +176,7 @@ def _span(span: Any) -> dict[str, Any]:
         "id": f"{span.context.span_id:016x}",
         "trace": f"{span.context.trace_id:032x}",
         "parent": f"{span.parent.span_id:016x}" if span.parent is not None else None,
-        "attributes": {k: v for k, v in (span.attributes or {}).items() if isinstance(v, (str, int, float, bool))},
+        "attributes": {name: value for name, value in attributes.items() if isinstance(value, (str, int, float, bool))},
     }
 
 
@@ -191,7 +197,7 @@ def one(peer: str, base: str, names: list[str], rule: str) -> dict[str, Any]:
     listening = Listening()
     logging.getLogger("otel_llm_router").addHandler(listening)
     with testing.capture(fast_path=True) as captured:
-        telemetry.default.foreign = rule
+        telemetry.default.foreign = "own" if rule == "own" else "defer"
         trace.set_tracer_provider(captured.tracer_provider)
         metrics.set_meter_provider(captured.meter_provider)
         WireInstrumentor().instrument(skip_dep_check=True)

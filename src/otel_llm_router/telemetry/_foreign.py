@@ -114,11 +114,12 @@ def _active() -> bool:
     module: Any = sys.modules.get("opentelemetry.instrumentation.instrumentor")
     if module is None:
         return False
-    for instrumentor in module.BaseInstrumentor.__subclasses__():
+    instrumentors: list[Any] = module.BaseInstrumentor.__subclasses__()
+    for instrumentor in instrumentors:
         if instrumentor in _irrelevant:
             continue
         # The one that there is, without making one: what that sets in motion is nobody's business here.
-        instance: Any = vars(instrumentor).get("_instance")
+        instance: Any = instrumentor.__dict__.get("_instance")
         if instance is not None:
             if not _for_a_provider(instance):
                 _irrelevant.add(instrumentor)

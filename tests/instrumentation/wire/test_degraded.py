@@ -37,7 +37,11 @@ def half_instrumented() -> Generator[None]:
 
 @pytest.fixture
 def router(providers: dict[str, Any]) -> Any:
-    params = {"model": "openai/gpt-4o-mini", "api_base": f"{providers['alpha'].base}/v1", "api_key": "sk-secret-degraded"}
+    params = {
+        "model": "openai/gpt-4o-mini",
+        "api_base": f"{providers['alpha'].base}/v1",
+        "api_key": "sk-secret-degraded",
+    }
     litellm.suppress_debug_info = True
     return litellm.Router(
         model_list=[{"model_name": "smart", "litellm_params": params}],

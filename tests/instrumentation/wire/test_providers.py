@@ -50,7 +50,18 @@ def test_the_host_and_those_below_it_are_named(host: str, port: int | None, prov
 
 @pytest.mark.parametrize(
     "wrong",
-    ["gpu", "gpu=", "=vllm", "gpu:0=x", "gpu:65536=x", "gpu:many=x", "http://gpu=x", "gpu=a b", "gpu/v1=x", f"gpu={'x' * 65}"],
+    [
+        "gpu",
+        "gpu=",
+        "=vllm",
+        "gpu:0=x",
+        "gpu:65536=x",
+        "gpu:many=x",
+        "http://gpu=x",
+        "gpu=a b",
+        "gpu/v1=x",
+        f"gpu={'x' * 65}",
+    ],
 )
 def test_what_is_wrong_is_said_and_leaves_the_others(wrong: str) -> None:
     named, problems = read(f"{wrong},gpu-2=vllm")

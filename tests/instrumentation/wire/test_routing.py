@@ -15,7 +15,7 @@ from otel_llm_router.instrumentation.hooks import HooksInstrumentor
 from tests.instrumentation.wire.test_owners import CHAT
 from tests.instrumentation.wire.upstreams import Upstreams, whole
 
-ROUTER = '''
+ROUTER = """
 import httpx
 
 def ask(base, model):
@@ -28,7 +28,7 @@ def pick(base):
 def chat(base):
     pick(base)
     return ask(base, "gpt-4o")
-'''
+"""
 
 
 @pytest.fixture
@@ -40,7 +40,9 @@ def router(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Any]:
     sys.modules.pop("asking_router", None)
 
 
-@pytest.mark.parametrize("hooks", ["asking_router:pick=decision", "asking_router:pick=decision,asking_router:chat=request"])
+@pytest.mark.parametrize(
+    "hooks", ["asking_router:pick=decision", "asking_router:pick=decision,asking_router:chat=request"]
+)
 def test_a_classifier_is_asked_for_routing_and_is_no_traffic(
     hooks: str, router: Any, upstream: Upstreams, captured: testing.Captured
 ) -> None:

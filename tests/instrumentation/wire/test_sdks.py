@@ -23,13 +23,15 @@ def counted(captured: testing.Captured) -> dict[str, float]:
 
 def call(upstream: Upstreams, *answers: Answer, retries: int, **options: Any) -> Any:
     with openai.OpenAI(base_url=f"{upstream.gives(*answers)}/v1", api_key="sk-secret", max_retries=retries) as client:
-        return client.chat.completions.create(**ASK, **options)
+        completions: Any = client.chat.completions
+        return completions.create(**ASK, **options)
 
 
 async def acall(upstream: Upstreams, *answers: Answer, retries: int) -> Any:
     base = f"{upstream.gives(*answers)}/v1"
     async with openai.AsyncOpenAI(base_url=base, api_key="sk-secret", max_retries=retries) as client:
-        return await client.chat.completions.create(**ASK)
+        completions: Any = client.chat.completions
+        return await completions.create(**ASK)
 
 
 @pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])

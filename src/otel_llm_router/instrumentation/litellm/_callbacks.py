@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Sequence
 from typing import Any, Final
 
 _logger = logging.getLogger("otel_llm_router")
@@ -33,7 +34,7 @@ class Callbacks:
     def look(self) -> None:
         """Say what becomes of those that have come since the last time."""
         litellm: Any = sys.modules["litellm"]  # it is loaded: we are called by it
-        lists = [getattr(litellm, name, None) or () for name in _LISTS]
+        lists: list[Sequence[Any]] = [getattr(litellm, name, None) or () for name in _LISTS]
         lengths = tuple(len(each) for each in lists)
         if lengths == self._before:
             return

@@ -101,7 +101,5 @@ _LIBRARIES: dict[str, Callable[[Any], list[Place]]] = {
     "httpx2": _httpx,
     "aiohttp": _aiohttp,
     "requests": _requests,
-    **{
-        f"{sdk}._base_client": _stainless for sdk in ("openai", "anthropic", "cerebras.cloud.sdk", "groq", "together")
-    },
+    **{f"{sdk}._base_client": _stainless for sdk in ("openai", "anthropic", "cerebras.cloud.sdk", "groq", "together")},
 }

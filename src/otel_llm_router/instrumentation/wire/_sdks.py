@@ -20,9 +20,7 @@ def request(wrapped: Wrapped, instance: Any, args: tuple[Any, ...], kwargs: dict
         return wrapped(*args, **kwargs)
 
 
-def async_request(
-    wrapped: Wrapped, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Awaitable[Any]:
+def async_request(wrapped: Wrapped, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Awaitable[Any]:
     """``AsyncAPIClient.request``."""
     return _async_request(wrapped, args, kwargs)
 
