@@ -30,7 +30,7 @@ def _choice(content: str, reason: str | None = None) -> dict[str, Any]:
 
 
 _MESSAGE: Final = {"role": "assistant", "content": "word " * 20}
-_PLAIN: Final = json.dumps(
+PLAIN: Final = json.dumps(
     {
         **_HEAD,
         "object": "chat.completion",
@@ -38,7 +38,7 @@ _PLAIN: Final = json.dumps(
         "usage": _USAGE,
     }
 ).encode()
-_STREAM: Final = [
+STREAM: Final = [
     *[_event([_choice("word ")])] * CHUNKS,
     _event([_choice("", "stop")]),
     _event([], usage=_USAGE),
@@ -57,7 +57,7 @@ class Pool:
         sent = b"".join([part async for part in request.stream])
         if b'"stream"' in sent:
             return self._response(200, headers=[(b"content-type", b"text/event-stream")], content=_pieces())
-        return self._response(200, headers=[(b"content-type", b"application/json")], content=_PLAIN)
+        return self._response(200, headers=[(b"content-type", b"application/json")], content=PLAIN)
 
     async def __aenter__(self) -> Self:
         return self
@@ -70,7 +70,7 @@ class Pool:
 
 
 async def _pieces() -> AsyncGenerator[bytes, None]:
-    for piece in _STREAM:
+    for piece in STREAM:
         yield piece
 
 

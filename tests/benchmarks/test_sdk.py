@@ -29,9 +29,9 @@ async def test_calls_reach_the_wire_and_are_counted() -> None:
 
 async def test_an_answer_that_is_another_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     load: Any = sdk.SdkLoad()
-    monkeypatch.setattr(sdk, "_PLAIN", sdk._PLAIN.replace(b"word", b"mine"))
+    monkeypatch.setattr(sdk, "PLAIN", sdk.PLAIN.replace(b"word", b"mine"))
     with pytest.raises(RuntimeError, match="not what was sent"):
         await load.plain()
-    monkeypatch.setattr(sdk, "_STREAM", sdk._STREAM[5:])
+    monkeypatch.setattr(sdk, "STREAM", sdk.STREAM[5:])
     with pytest.raises(RuntimeError, match="chunks instead of"):
         await load.stream()

@@ -67,8 +67,8 @@ async def sdk(base: str) -> None:
 async def sdk_stream(base: str) -> None:
     """The same, streamed."""
     async with openai.AsyncOpenAI(base_url=f"{base}/v1", api_key="sk-secret") as client:
-        found: Any = await client.chat.completions.create(**STREAM)
-        async for _ in found:
+        completions: Any = client.chat.completions
+        async for _ in await completions.create(**STREAM):
             pass
 
 

@@ -74,7 +74,7 @@ def joined(owner: Attempt) -> Context:
     that is not current is one that made no block of its call: its span is still the parent.
     """
     context = _context.current()
-    foreign = _foreign.current(owner.request.telemetry.foreign)
+    foreign = _foreign.current(owner.request.telemetry.foreign, owner.span)
     if not owner.late:
         if foreign is not None and owner.foreign is None:
             owner.foreign = foreign  # too late for its span; the next ones wait

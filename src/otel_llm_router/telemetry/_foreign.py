@@ -50,10 +50,15 @@ beneath: Final[set[str]] = set()
 """Instrumentations whose spans were seen under a span of ours for the same call."""
 
 
-def current(rule: Rule) -> str | None:
-    """Return the name of the instrumentation whose span of this call is current and is the call's, or None."""
+def current(rule: Rule, ours: trace.Span | None = None) -> str | None:
+    """Return the name of the instrumentation whose span of this call is current and is the call's, or None.
+
+    Args:
+        rule: See option ``foreign``.
+        ours: The span of ours that is most likely the current one.
+    """
     span: Any = trace.get_current_span()
-    if not span.is_recording():
+    if span is ours or not span.is_recording():
         return None
     scope = str(getattr(getattr(span, "instrumentation_scope", None), "name", "") or "unknown")
     if scope == SCOPE:

@@ -162,7 +162,7 @@ class Request(Block):
         if not seen_below:  # else the layer below has looked
             with _guard.guard("request.foreign"):
                 rule = self.telemetry.foreign
-                foreign = _foreign.current(rule)
+                foreign = _foreign.current(rule, self.span)
                 late = foreign is None and _foreign.expected(rule)
         if previous is not None:
             with _guard.guard("request.begin_attempt"):
