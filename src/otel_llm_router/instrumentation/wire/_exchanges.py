@@ -17,11 +17,11 @@ from opentelemetry import propagate
 from opentelemetry.context import Context
 
 from otel_llm_router import telemetry
+from otel_llm_router.instrumentation._protocols.answers import PLAIN, Piece
+from otel_llm_router.instrumentation._protocols.recognition import Call, model_path, recognise
 from otel_llm_router.instrumentation.wire import _foreign, _headers
-from otel_llm_router.instrumentation.wire._answers import PLAIN, Piece
 from otel_llm_router.instrumentation.wire._headers import Header
 from otel_llm_router.instrumentation.wire._reading import Reading
-from otel_llm_router.instrumentation.wire._recognition import Call, model_path, recognise
 from otel_llm_router.signals import attributes
 from otel_llm_router.telemetry.instrumenting import (
     Attempt,

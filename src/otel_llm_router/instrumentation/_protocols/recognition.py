@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from otel_llm_router.instrumentation.wire import _bodies
-from otel_llm_router.instrumentation.wire._providers import provider_of
+from otel_llm_router.instrumentation._protocols import bodies
+from otel_llm_router.instrumentation._protocols.providers import provider_of
 
 Dialect = Literal["openai", "responses", "anthropic", "gemini", "ollama"]
 """Shape of the answer."""
@@ -147,4 +147,4 @@ def _fields(body: Any) -> dict[str, Any] | None:
         body = body.encode("utf-8", "replace")
     if not isinstance(body, (bytes, bytearray)):
         return None
-    return _bodies.read(bytes(body))
+    return bodies.read(bytes(body))
