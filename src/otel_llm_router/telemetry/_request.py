@@ -26,6 +26,7 @@ from otel_llm_router.telemetry._streams import StreamProbe, probe_of, track
 from otel_llm_router.telemetry._tally import Tally, together
 
 if TYPE_CHECKING:
+    from otel_llm_router.telemetry._inbound import Inbound
     from otel_llm_router.telemetry._telemetry import Telemetry
 
 T = TypeVar("T")
@@ -44,6 +45,7 @@ class Request(Block):
         user: Caller; on the span only.
         foreign: Whether another instrumentation makes the span of what it consists of.
         counted: Whether it is traffic; calls made in order to decide are none.
+        door: The HTTP request that it is, if that is where it was noticed.
     """
 
     # What every request begins with stands on the class: an instance holds what differs.
@@ -51,6 +53,7 @@ class Request(Block):
     cached = False
     outcome = ""
     error_type = ""
+    component = "router"
     attempts = 0
     answered_model: str | None = None
     cached_output = 0
@@ -65,7 +68,7 @@ class Request(Block):
     _waiting_since = 0
     _keep_open = False
     _driven = False
-    _with_attempt = False
+    ends_with_attempt = False
     _previous: Context | None = None
 
     def __init__(
@@ -77,6 +80,7 @@ class Request(Block):
         user: str | None = None,
         foreign: bool = False,
         counted: bool = True,
+        door: Inbound | None = None,
     ) -> None:
         self.telemetry = telemetry
         self.recorder: Recorder = telemetry.recorder
@@ -85,15 +89,19 @@ class Request(Block):
         self.user = user
         self.counted = counted
         self.deciding: set[Decision] = set()
-        self.began = self._boundary = time.perf_counter_ns()
-        self.wall = time.time_ns()
-        self.outer: Context = _context.parent()
+        self.began = self._boundary = time.perf_counter_ns() if door is None else door.began
+        self.wall = time.time_ns() if door is None else door.wall
+        self.outer: Context = _context.parent() if door is None else door.inside
+        self._door = door is not None
         self._open = [True]
         self.attempts_open: set[Attempt] = set()
         try:
             _deferred.drain()
             if counted:
                 self.leave_flight = self.recorder.enter(requests.REQUESTS_IN_FLIGHT)
+                inbound = _context.inbound_of(self.outer)
+                if inbound is not None:
+                    inbound.give_way()
         except BaseException as error:  # noqa: BLE001  # the guard, in the form that costs nothing
             _guard.caught("request.begin", error)
         try:
@@ -261,7 +269,7 @@ class Request(Block):
         if not self.attempts_open:
             self.waited += max(0, now - self._waiting_since)
         if attempt.reason == "routing":
-            if self._with_attempt:
+            if self.ends_with_attempt:
                 self.end(attempt.outcome, attempt.error_type, at=now)
             return
         self.last_attempt = attempt
@@ -274,7 +282,7 @@ class Request(Block):
             self.delivered = before + (attempt.usage.output or 0)
         if attempt.hop is not None:
             attempt.hop.end(attempt.outcome)
-        if self._with_attempt:
+        if self.ends_with_attempt:
             self.end(attempt.outcome, attempt.error_type, at=now)
 
     def attempt_withdrawn(self, attempt: Attempt) -> None:
@@ -318,7 +326,13 @@ class Request(Block):
 
     def end_with_attempt(self, *, yes: bool = True) -> None:
         """Let the next end of an attempt be the request's, or not any more."""
-        self._with_attempt = yes
+        self.ends_with_attempt = yes
+
+    def uncount(self) -> None:
+        """Be no traffic after all."""
+        self.counted = False
+        leave, self.leave_flight = self.leave_flight, nothing
+        leave()
 
     # --- the end --------------------------------------------------------------------------------
 
@@ -356,6 +370,8 @@ class Request(Block):
         for attempt in tuple(self.attempts_open):
             if attempt.complete:  # its stream was read to the last word, and not to the end
                 attempt.end(at=now)
+            elif self._door and attempt.seen_below:  # who noticed it sees its own end too
+                continue
             elif self.outcome != attributes.SUCCESS:  # given up with its request
                 error_type = self.error_type if _errors.is_abort(self.error_type) else "cancelled"
                 attempt.end(attributes.ABORTED, error_type, at=now)

@@ -4,6 +4,8 @@ Room: `telemetry`. For code in `otel_llm_router.instrumentation`, and for instru
 elsewhere and want the same care.
 """
 
+from collections.abc import Callable
+
 from otel_llm_router.telemetry import _below, _context
 from otel_llm_router.telemetry._attempt import Attempt, Reason, Target
 from otel_llm_router.telemetry._below import owner as owner_of_call
@@ -12,6 +14,7 @@ from otel_llm_router.telemetry._context import (
     attached,
     current,
     current_attempt,
+    joined_request,
     step_back,
     step_in,
     step_out,
@@ -21,6 +24,7 @@ from otel_llm_router.telemetry._deferred import defer
 from otel_llm_router.telemetry._drive import Observer, async_driver, sync_driver
 from otel_llm_router.telemetry._errors import classify, of_status
 from otel_llm_router.telemetry._guard import guard, guarded, state
+from otel_llm_router.telemetry._inbound import Inbound
 from otel_llm_router.telemetry._recorder import SCOPE, Recorder
 from otel_llm_router.telemetry._streams import PROBE, StreamProbe, carry, is_stream, probe_of, track
 from otel_llm_router.telemetry._tally import Tally
@@ -34,6 +38,13 @@ def recorder() -> Recorder:
     from otel_llm_router import telemetry  # noqa: PLC0415  # the package imports its modules first
 
     return telemetry.default.recorder
+
+
+def inbound(model: Callable[[], str]) -> Inbound:
+    """Begin an HTTP request to the router on the default telemetry; see `Inbound`."""
+    from otel_llm_router import telemetry  # noqa: PLC0415  # the package imports its modules first
+
+    return telemetry.default.inbound(model)
 
 
 def begin_call(target: Target, *, reason: Reason | None = None, foreign: bool = False) -> Attempt:
@@ -72,6 +83,7 @@ __all__ = [
     "PROBE",
     "SCOPE",
     "Attempt",
+    "Inbound",
     "Observer",
     "Reason",
     "Recorder",
@@ -90,8 +102,10 @@ __all__ = [
     "field",
     "guard",
     "guarded",
+    "inbound",
     "is_current",
     "is_stream",
+    "joined_request",
     "of_status",
     "owner_of_call",
     "probe_of",

@@ -21,6 +21,7 @@ from otel_llm_router.telemetry.instrumenting import (
     StreamProbe,
     current_attempt,
     is_stream,
+    joined_request,
     of_status,
     track,
 )
@@ -177,7 +178,7 @@ class AttemptAction(Action):
             call.text("deployment") or None,
             call.text("operation") or "chat",
         )
-        request = call.request
+        request = call.request or joined_request()
         if request is None:
             request = self._own = telemetry.request(target.model)
             request.end_with_attempt()

@@ -28,6 +28,7 @@ class DecisionAction(Action):
     def begin(self) -> Context | None:
         """Begin to decide."""
         self._decision = telemetry.decision(strategy=self.call.text("strategy") or None)
+        self.call.request = self.call.request or telemetry.current()
         return None
 
     def end(self, value: Any) -> Any:

@@ -106,9 +106,8 @@ class Exchange:
         if owner is None:
             target = Target(call.provider, call.model, None, call.operation, call.address or None, call.port)
             reason: Reason | None = "retry" if retry else None
-            in_flight = telemetry.current() is not None
             self._attempt = begin_call(target, reason=reason, foreign=foreign is not None)
-            self._own_request = not in_flight
+            self._own_request = self._attempt.request.ends_with_attempt
             inside = outside if foreign is not None else self._attempt.context
         else:
             self._attempt = owner
