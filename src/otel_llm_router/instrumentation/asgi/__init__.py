@@ -19,6 +19,7 @@ from otel_llm_router.telemetry.instrumenting import guard
 
 _PLACES: Final = (
     ("starlette.applications", "Starlette", "build_middleware_stack", "starlette"),
+    ("fastapi.applications", "FastAPI", "build_middleware_stack", "starlette"),
     ("uvicorn.config", "Config", "load", "uvicorn"),
     ("hypercorn.app_wrappers", "ASGIWrapper", "__init__", "hypercorn"),
 )

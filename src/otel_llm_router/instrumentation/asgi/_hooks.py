@@ -74,8 +74,7 @@ def _inner(wrapped: Callable[..., Awaitable[None]], instance: Any, scope: Messag
     if exchange is None or not (ours or exchange.placed):
         return wrapped
     with guard("asgi.adopt"):
-        if not (ours and exchange.route):
-            adopt(instance, scope, exchange)
+        adopt(instance, scope, exchange)
     return instance.app
 
 

@@ -49,11 +49,11 @@ class Placing:
         self._disabled = {name.strip() for name in names}
 
     def starlette(self, wrapped: Callable[[], Any], instance: Any, args: Any, kwargs: Any) -> Any:
-        """``Starlette.build_middleware_stack``: also of applications that FastAPI's instrumentation did not reach."""
+        """``Starlette.build_middleware_stack``, and FastAPI's, of applications that its instrumentation did not reach."""
         stack = wrapped(*args, **kwargs)
         with guard("asgi.starlette"):
             kind = "fastapi" if _is_a(instance, "fastapi.applications", "FastAPI") else "starlette"
-            if kind not in self._disabled and not _instrumented(instance):
+            if kind not in self._disabled and not _instrumented(instance) and not _is_middleware(type(stack)):
                 return self._around(stack, kind, _details_of_starlette)
         return stack
 
