@@ -100,6 +100,7 @@ async def ended(gateway: Gateway, eventually: Any) -> dict[tuple[str, str], floa
             ],
         ),
         ("/ask", "text/event-stream", [b": hello\n\n", b"data: a\n\n", b"data: b\n\n", b"data: c\n\n", DONE]),
+        ("/ask", "text/event-stream", [event({"token": text}) for text in "abc"]),
         ("/ask", "text/plain", [b"a", b"b", b"c"]),
     ],
 )
@@ -202,7 +203,7 @@ async def test_a_stream_that_raises_is_an_error(gateway: Gateway, eventually: An
         return StreamingResponse(stream(), media_type="text/event-stream")
 
     gateway.handler = handler
-    with pytest.raises(httpx.RemoteProtocolError):
+    with pytest.raises(httpx.TransportError):
         await post(gateway)
     assert (await ended(gateway, eventually)).popitem() == (("smart", "error"), 1)
     assert gateway.value("errors", type="timeout") == 1

@@ -113,6 +113,11 @@ class EventStream:
             self._take(line, found)
         return found
 
+    @property
+    def between(self) -> bool:
+        """Whether the next chunk begins with an event."""
+        return self._size == 0 and self._lines.empty
+
     def end(self) -> list[Fields]:
         """Return the object of an event that no empty line completed."""
         found: list[Fields] = []
@@ -151,6 +156,11 @@ class JsonLines:
     def feed(self, data: bytes) -> list[Fields]:
         """Return the objects of the lines that ``data`` completes."""
         return [fields for line in self._lines.feed(data) if line and (fields := bodies.parse(line)) is not None]
+
+    @property
+    def between(self) -> bool:
+        """Whether the next chunk begins with a line."""
+        return self._lines.empty
 
     def end(self) -> list[Fields]:
         """Return the object of a last line that nothing ended."""

@@ -77,25 +77,33 @@ class Events:
         self.complete = False
         self._tally = tally
         self._dialect = dialect
-        self._decoder: decoders.Decoder = decoders.JsonLines() if lines else decoders.EventStream()
+        self._decoder = decoders.JsonLines() if lines else decoders.EventStream()
         self._boundary: bytes | tuple[bytes, ...] = b"\n" if lines else _BOUNDARIES
         self._between = True
+        self._unread = False
         self._plain: Look = _LOOKS.get(dialect or "", _never)
 
     def take(self, data: bytes) -> None:
         """Take a part."""
-        if self._between and data.endswith(self._boundary):
-            if self._plain(data):
-                _count(self._tally)
-                return
-        else:
-            self._between = data.endswith(self._boundary)
-        self._examine(self._decoder.feed(data))
+        if self._between and data.endswith(self._boundary) and self._plain(data):
+            _count(self._tally)
+            return
+        found = self._decoder.feed(data)
+        self._between = self._decoder.between
+        self._examine(found)
         if not self.error and b"error" in data and _ERROR_EVENT.search(data) is not None:
             self.error = "server_error"
-        if self._dialect is None and not self._tally.chunks and b"data:" in data and b"[DONE]" not in data:
-            _count(self._tally)  # events in a form of the router's own
-            self._plain = _of_its_own
+        if self._dialect is None and not self._tally.chunks:
+            self._take_its_own(data, found)
+
+    def _take_its_own(self, data: bytes, found: list[dict[str, Any]]) -> None:
+        """Take what may be the first event in a form of the router's own that is no JSON."""
+        self._unread = self._unread or b"data:" in data
+        if self._between:
+            if self._unread and not self.error and not found:
+                _count(self._tally)
+                self._plain = _of_its_own
+            self._unread = False
 
     def end(self) -> None:
         """Take the end."""
@@ -104,17 +112,27 @@ class Events:
 
     def _examine(self, found: list[dict[str, Any]]) -> None:
         for fields in found:
-            if fields is decoders.DONE:
-                self.complete = True
-                continue
-            if self._dialect is None:
-                self._dialect = _dialect_of(fields)
-                self._plain = _LOOKS.get(self._dialect or "", _never)
-            piece = answers.read(self._dialect or "openai", fields)
-            if piece.content:
+            if fields is decoders.PLAIN:
                 _count(self._tally)
-            self.complete = self.complete or piece.last
-            self.error = self.error or piece.error
+            elif fields is decoders.DONE:
+                self.complete = True
+            else:
+                self._read(fields)
+
+    def _read(self, fields: dict[str, Any]) -> None:
+        if self._dialect is None:
+            self._dialect = _dialect_of(fields)
+            self._plain = _LOOKS.get(self._dialect or "", _never)
+        piece = answers.read(self._dialect or "openai", fields)
+        if self._dialect is None and not piece.error:  # events in a form of the router's own
+            _count(self._tally)
+            self._plain = _of_its_own
+        elif piece.content:
+            _count(self._tally)
+            if self._dialect == "openai" and isinstance(self._decoder, decoders.EventStream):
+                self._decoder.quick = answers.is_plain
+        self.complete = self.complete or piece.last
+        self.error = self.error or piece.error
 
 
 def stream_of(content_type: bytes, tally: Tally, dialect: Dialect | None) -> Given | None:
