@@ -52,7 +52,7 @@ def serve() -> Generator[Any]:
         listening = socket.socket()
         listening.bind(("127.0.0.1", 0))
         # On a slow machine a connection may idle for seconds; that it is then closed is not what is tested.
-        settings = {
+        settings: dict[str, Any] = {
             "http": "h11",
             "log_level": "critical",
             "access_log": False,

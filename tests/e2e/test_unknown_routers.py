@@ -45,7 +45,7 @@ class Running:
     async def ask(self, http: httpx.AsyncClient, number: int, kind: str, plans: dict[str, Any]) -> None:
         """Send one request, and write down what came of it."""
         content = json.dumps({"id": f"{self.name} {kind} {number}", "upstreams": plans})
-        body = {"model": "auto", "messages": [{"role": "user", "content": content}]}
+        body: dict[str, Any] = {"model": "auto", "messages": [{"role": "user", "content": content}]}
         streamed = "stream" in kind
         if streamed:
             body["stream"] = True
@@ -64,7 +64,7 @@ class Running:
 
 
 @pytest.fixture(scope="module")
-def _receiver() -> Any:
+def otlp() -> Any:
     receiver = Receiver()
     endpoint = receiver.start()
     yield receiver, endpoint
@@ -72,7 +72,7 @@ def _receiver() -> Any:
 
 
 @pytest.fixture(scope="module")
-def _routers(lasting_application: Any, _providers: Any, _receiver: Any) -> dict[str, Application]:
+def _routers(lasting_application: Any, _providers: Any, otlp: Any) -> dict[str, Application]:
     def start(name: str) -> Application:
         return lasting_application(
             "unknown_routers",
@@ -83,7 +83,7 @@ def _routers(lasting_application: Any, _providers: Any, _receiver: Any) -> dict[
                 "OTEL_METRICS_EXPORTER": "prometheus",
                 "OTEL_TRACES_EXPORTER": "otlp",
                 "OTEL_BSP_SCHEDULE_DELAY": "200",
-                "OTEL_EXPORTER_OTLP_ENDPOINT": _receiver[1],
+                "OTEL_EXPORTER_OTLP_ENDPOINT": otlp[1],
                 "ALPHA": _providers["alpha"].base,
                 "BETA": _providers["beta"].base,
             },
@@ -198,11 +198,9 @@ async def test_bad_input_passes_and_is_counted(running: Running, eventually: Cal
     assert total_of("llm_router_telemetry_guard_errors_total") == 0
 
 
-async def test_spans_under_the_callers_trace(
-    running: Running, _receiver: Any, eventually: Callable[..., Any]
-) -> None:
+async def test_spans_under_the_callers_trace(running: Running, otlp: Any, eventually: Callable[..., Any]) -> None:
     """One SERVER span, one of the request, one of each attempt: also after a large body on the same connection."""
-    receiver = _receiver[0]
+    receiver = otlp[0]
     traces = {f"{PREFIXES[running.name]}{number:028x}" for number in range(1, 6)}
     async with httpx.AsyncClient(base_url=running.application.base, timeout=60) as http:
         for trace in sorted(traces):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -21,18 +21,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-PLANS = [("small", os.environ.get("ALPHA", "")), ("small", os.environ.get("ALPHA", ""))]
-PLANS += [("large", os.environ.get("BETA", ""))]
+ALPHA, BETA = os.environ.get("ALPHA", ""), os.environ.get("BETA", "")
+PLANS = [("small", ALPHA), ("small", ALPHA), ("large", BETA)]
 """What is tried, in order: one retry, then a fallback."""
 
 LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=64)
-
-
-class UpstreamFailed(Exception):
-    """One try failed."""
-
-    def __init__(self, status: int) -> None:
-        self.status = status
 
 
 async def asked(request: Request) -> dict[str, Any] | Response:
@@ -40,11 +33,12 @@ async def asked(request: Request) -> dict[str, Any] | Response:
         body: Any = await request.json()
     except (ValueError, RecursionError):
         return JSONResponse({"error": "this is no JSON"}, 400)
-    if not isinstance(body, dict) or "messages" not in body:
+    if "messages" not in body:
         return JSONResponse({"error": "there are no messages"}, 422)
-    if body.get("model") == "forbidden":
+    found: dict[str, Any] = body
+    if found.get("model") == "forbidden":
         return JSONResponse({"error": "not for you"}, 403)
-    return body  # pyright: ignore[reportUnknownVariableType]
+    return found
 
 
 # --- FastAPI and httpx --------------------------------------------------------------------------
@@ -53,7 +47,7 @@ http: httpx.AsyncClient
 
 
 @asynccontextmanager
-async def httpx_client(_app: Any) -> AsyncIterator[None]:
+async def httpx_client(_app: Any) -> AsyncGenerator[None]:
     global http
     async with httpx.AsyncClient(timeout=30, limits=LIMITS) as http:
         yield
@@ -96,7 +90,7 @@ session: aiohttp.ClientSession
 
 
 @asynccontextmanager
-async def aiohttp_session(_app: Any) -> AsyncIterator[None]:
+async def aiohttp_session(_app: Any) -> AsyncGenerator[None]:
     global session
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
         yield

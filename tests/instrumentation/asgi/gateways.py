@@ -53,7 +53,7 @@ class Gateway:
 
     async def call(self, model: str, **options: Any) -> httpx.Response:
         """Call the provider, as a router does."""
-        body = {"model": model, "messages": [], **options}
+        body: Any = {"model": model, "messages": [], **options}
         async with httpx.AsyncClient(verify=False) as client:
             return await client.post(f"{self.upstream.base}/v1/chat/completions", json=body)
 

@@ -1,15 +1,17 @@
 """Where OpenTelemetry's middleware is put in place: once for each request, whatever serves it."""
 
+# pyright: reportMissingTypeStubs=false
+
 from __future__ import annotations
 
 import asyncio
 import socket
 import threading
 from collections.abc import Awaitable, Callable
+from importlib import import_module
 from typing import Any
 
 import httpx
-import hypercorn.asyncio
 import pytest
 from fastapi import applications as fastapi_applications
 from hypercorn.config import Config as HypercornConfig
@@ -28,7 +30,6 @@ from wsproto.events import Request as Opening
 
 from otel_llm_router import testing
 from otel_llm_router.instrumentation.asgi import AsgiInstrumentor
-from running import free_port
 
 Captured = testing.Captured
 
@@ -162,8 +163,12 @@ async def test_a_middleware_of_the_applications_own_is_enough(watched: Captured,
     assert len(spans_of(watched, SpanKind.SERVER)) == len(watched.spans()) == 1
 
 
+def nothing_but_a_function(captured: Captured) -> Any:
+    return bare
+
+
 @pytest.mark.parametrize("server", ["h11", "httptools"])
-@pytest.mark.parametrize("make", [starlette, fastapi_with_its_instrumentation, lambda _captured: bare])
+@pytest.mark.parametrize("make", [starlette, fastapi_with_its_instrumentation, nothing_but_a_function])
 async def test_a_connection_hands_no_trace_from_one_request_to_the_next(
     make: Make, server: str, watched: Captured, serve: Any, eventually: Any
 ) -> None:
@@ -247,22 +252,23 @@ async def test_a_websocket_is_a_connection_until_it_ends(
 
 
 async def test_hypercorn_and_http_2(watched: Captured, eventually: Any) -> None:
-    port, ended = free_port(), threading.Event()
+    ended, listening = threading.Event(), socket.create_server(("127.0.0.1", 0))
+    base = f"http://127.0.0.1:{listening.getsockname()[1]}"
     config = HypercornConfig()
-    config.bind = [f"127.0.0.1:{port}"]
+    config.bind = [f"fd://{listening.detach()}"]
     config.accesslog = config.errorlog = None
 
     def run() -> None:
         async def until() -> None:
             await asyncio.to_thread(ended.wait, 30)
 
-        asyncio.run(hypercorn.asyncio.serve(bare, config, shutdown_trigger=until))  # pyright: ignore[reportArgumentType]
+        hypercorn: Any = import_module("hypercorn.asyncio")
+        asyncio.run(hypercorn.serve(bare, config, shutdown_trigger=until))
 
     server = threading.Thread(target=run)
     server.start()
     try:
-        async with httpx.AsyncClient(http1=False, http2=True, base_url=f"http://127.0.0.1:{port}") as http:
-            assert await eventually(lambda: _listens(port))
+        async with httpx.AsyncClient(http1=False, http2=True, base_url=base) as http:
             assert (await http.post("/a", content=b"xyz")).text == "3"
         assert await eventually(lambda: watched.value("llm_router.http.requests", status_code="200") == 1)
     finally:
@@ -271,11 +277,6 @@ async def test_hypercorn_and_http_2(watched: Captured, eventually: Any) -> None:
     assert watched.count("llm_router.connection.duration", type="http", protocol="http/2") == 1
     (span,) = spans_of(watched, SpanKind.SERVER)
     assert span.name == "POST"
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as candidate:
-        return candidate.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.mark.parametrize("kind", ["starlette", "asgi"])

@@ -108,7 +108,7 @@ async def test_first_token_and_time_per_token_are_the_clients(
     gateway: Gateway, path: str, kind: str, parts: list[bytes], eventually: Any
 ) -> None:
     serves(gateway, parts, kind)
-    body = {"contents": []} if "Content" in path else {**ASK, "input": "x"}
+    body: Any = {"contents": []} if "Content" in path else {**ASK, "input": "x"}
     answer = await post(gateway, path, body)
     assert answer.content == b"".join(parts)
     ((_, status),) = await ended(gateway, eventually)
@@ -176,7 +176,7 @@ async def test_a_stream_whose_provider_broke_off_is_an_error_though_it_ends_well
 
 def serves_what_the_provider_gives(gateway: Gateway) -> None:
     async def stream() -> AsyncIterator[bytes]:
-        body = {"model": "small", "messages": [], "stream": True}
+        body: Any = {"model": "small", "messages": [], "stream": True}
         async with (
             httpx.AsyncClient(verify=False) as http,
             http.stream("POST", f"{gateway.upstream.base}{CHAT}", json=body) as answer,
@@ -200,6 +200,7 @@ async def test_a_stream_that_raises_is_an_error(gateway: Gateway, eventually: An
         raise TimeoutError("a secret")
 
     async def handler(request: Request) -> Response:
+        await request.json()
         return StreamingResponse(stream(), media_type="text/event-stream")
 
     gateway.handler = handler
@@ -236,6 +237,7 @@ async def test_a_client_that_goes_with_the_last_word_has_had_all(gateway: Gatewa
         await asyncio.to_thread(release.wait, 10)
 
     async def handler(request: Request) -> Response:
+        await request.json()
         return StreamingResponse(stream(), media_type="text/event-stream")
 
     gateway.handler = handler

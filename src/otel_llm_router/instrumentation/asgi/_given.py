@@ -21,6 +21,8 @@ _BOUNDARIES: Final = (b"\n\n", b"\r\n\r\n", b"\r\r")
 
 _ERROR_EVENT: Final = re.compile(rb"(?:^|[\r\n])event: ?error[\r\n]")
 
+_LIKELY: Final[Dialect] = "openai"
+
 Look = Callable[[bytes], bool]
 """Whether a part of a stream, which begins and ends with events, carries output and nothing else of interest."""
 
@@ -123,7 +125,7 @@ class Events:
         if self._dialect is None:
             self._dialect = _dialect_of(fields)
             self._plain = _LOOKS.get(self._dialect or "", _never)
-        piece = answers.read(self._dialect or "openai", fields)
+        piece = answers.read(self._dialect or _LIKELY, fields)
         if self._dialect is None and not piece.error:  # events in a form of the router's own
             _count(self._tally)
             self._plain = _of_its_own

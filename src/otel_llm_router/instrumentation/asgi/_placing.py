@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Awaitable, Callable, Iterable
+from importlib import import_module
 from typing import Any, Final
 
 from otel_llm_router.instrumentation.asgi._hooks import PLACED
@@ -80,10 +81,10 @@ class Placing:
         return self._around(app, "asgi", _details_of_nothing)
 
     def _around(self, app: Any, kind: str, details: Callable[[Any], Any]) -> Any:
-        from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware  # noqa: PLC0415  # for ASGI applications
-        from opentelemetry.util.http import get_excluded_urls  # noqa: PLC0415  # the same
+        from opentelemetry.util.http import get_excluded_urls  # noqa: PLC0415  # for ASGI applications
 
-        middleware: Any = OpenTelemetryMiddleware(
+        asgi: Any = import_module("opentelemetry.instrumentation.asgi")
+        middleware = asgi.OpenTelemetryMiddleware(
             _Application(app),
             excluded_urls=get_excluded_urls(kind.upper()),
             default_span_details=details,
@@ -152,7 +153,7 @@ def _template(routes: Iterable[Any], scope: Any) -> str | None:
         path: str = getattr(route, "path", "")
         if name == "FULL":
             inner = getattr(route, "routes", None)
-            return path + (_template(inner, {**scope, **child}) or "") if inner else path
+            return path + (_template(inner, {**scope, **(child or {})}) or "") if inner else path
         if name == "PARTIAL" and partial is None:
             partial = path
     return partial
