@@ -7,6 +7,7 @@ them where they ask for a model, or where calls to models are made inside.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 from otel_llm_router.instrumentation.asgi._asked import Asked
@@ -46,6 +47,8 @@ class Door:
         self._given: Given | None = None
         self._type: bytes | None = None
         self._streaming = False
+        self.take: Callable[[bytes], None] | None = None
+        """What takes the parts of a stream that has been looked at and goes on."""
 
     # --- messages -------------------------------------------------------------------------------
 
@@ -67,10 +70,8 @@ class Door:
         if status < _ERROR and not encoded:
             self._type = content_type
 
-    def sent(self, message: Any) -> None:
-        """Take a part of the response's body, which has gone to the server."""
-        more = message.get("more_body", False)
-        body = message.get("body", b"")
+    def sent(self, body: bytes, *, more: bool) -> None:
+        """Take a part of the response's body, which has gone to the server; `take` does for most of a stream's."""
         if self._type is not None and body and self.inbound.of_interest:
             self._look(body, more=more)
         if not more:
@@ -87,7 +88,9 @@ class Door:
             if self._given is None:
                 self._type = None
                 return
-        self._streaming = self._streaming or more
+        if more:
+            self._streaming = True
+            self.take = self._given.take
         self._given.take(body)
 
     def unsent(self) -> None:

@@ -57,9 +57,14 @@ class Exchange:
 
     def sent(self, message: Any) -> None:
         """Take a part of the response's body, which has gone to the server."""
-        if self.door is not None:
-            self.door.sent(message)
-        if not message.get("more_body", False):
+        door, body, more = self.door, message.get("body", b""), message.get("more_body", False)
+        if more and door is not None and door.take is not None:
+            if body:
+                door.take(body)
+            return
+        if door is not None:
+            door.sent(body, more=more)
+        if not more:
             self._record()
 
     def over(self, error: BaseException | None) -> None:

@@ -16,9 +16,6 @@ from otel_llm_router.instrumentation._protocols import answers, decoders
 from otel_llm_router.instrumentation._protocols.recognition import Dialect
 from otel_llm_router.telemetry.instrumenting import Tally
 
-_BOUNDARIES: Final = (b"\n\n", b"\r\n\r\n", b"\r\r")
-"""Ends of an event."""
-
 _ERROR_EVENT: Final = re.compile(rb"(?:^|[\r\n])event: ?error[\r\n]")
 
 _LIKELY: Final[Dialect] = "openai"
@@ -78,9 +75,9 @@ class Events:
         self.error = ""
         self.complete = False
         self._tally = tally
-        self._dialect = dialect
+        self._dialect: Dialect | None = dialect
         self._decoder = decoders.JsonLines() if lines else decoders.EventStream()
-        self._boundary: bytes | tuple[bytes, ...] = b"\n" if lines else _BOUNDARIES
+        self._boundary = b"\n" if lines else b"\n\n"
         self._between = True
         self._unread = False
         self._plain: Look = _LOOKS.get(dialect or "", _never)
@@ -88,7 +85,11 @@ class Events:
     def take(self, data: bytes) -> None:
         """Take a part."""
         if self._between and data.endswith(self._boundary) and self._plain(data):
-            _count(self._tally)
+            tally = self._tally
+            tally.last = time.perf_counter_ns()
+            tally.chunks += 1
+            if tally.first is None:
+                tally.first = tally.last
             return
         found = self._decoder.feed(data)
         self._between = self._decoder.between
@@ -172,6 +173,13 @@ def _never(_data: bytes) -> bool:
     return False
 
 
+def _openai(data: bytes) -> bool:
+    at = data.find(b'"content":')
+    start = data[at + 10 : at + 13]
+    spoken = start[:2] == b' "' and start[2:] != b'"' if start[:1] == b" " else start[:1] == b'"' != start[1:2]
+    return at >= 0 and spoken and b'"error"' not in data and data[-8:] != b"[DONE]\n\n"
+
+
 def _anthropic(data: bytes) -> bool:
     return b'"content_block_delta"' in data and b'"error"' not in data
 
@@ -189,7 +197,7 @@ def _of_its_own(data: bytes) -> bool:
 
 
 _LOOKS: Final[Mapping[str, Look]] = {
-    "openai": answers.is_plain,
+    "openai": _openai,
     "anthropic": _anthropic,
     "responses": _responses,
     "ollama": _ollama,
