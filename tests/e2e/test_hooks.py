@@ -58,7 +58,7 @@ def test_the_kill_switch(python: Callable[..., subprocess.CompletedProcess[str]]
 def test_options_of_the_wire(python: Callable[..., subprocess.CompletedProcess[str]]) -> None:
     code = """
 from otel_llm_router import telemetry
-from otel_llm_router.instrumentation.wire._providers import provider_of
+from otel_llm_router.instrumentation._protocols.providers import provider_of
 print(telemetry.default.foreign, provider_of("gpu-1", 8000), provider_of("gpu-2"))
 """
     done = python(code, "--llm_router_foreign", "own", OTEL_LLM_ROUTER_PROVIDERS="gpu-1:8000=vllm,gpu")

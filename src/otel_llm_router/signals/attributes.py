@@ -162,7 +162,7 @@ ERROR_KIND = Attribute(
 )
 COMPONENT = Attribute(
     key="component",
-    description="Where it happened: ``router`` (a request failed), ``upstream`` (an attempt failed), or the application's own word.",
+    description="Where it happened: ``router`` (a request failed), ``client`` (it failed by what its client sent), ``upstream`` (an attempt failed), or the application's own word.",
     bound=40,
 )
 SEVERITY = Attribute(

@@ -377,5 +377,7 @@ STANDARD_DEFAULTS = {
     "OTEL_EXPORTER_OTLP_COMPRESSION": "gzip",
     # Read once, when the first HTTP instrumentation is loaded.
     "OTEL_SEMCONV_STABILITY_OPT_IN": "http",
+    # Scrapes and probes are no requests to a router: of HTTP requests by these paths there are no spans and no counts.
+    "OTEL_PYTHON_EXCLUDED_URLS": "/metrics/?$,/health(/[a-z]+)?/?$,/healthz$,/livez$,/readyz$",
 }
 """Standard variables that get another default; one that is set is never changed."""

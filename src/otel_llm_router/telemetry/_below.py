@@ -45,6 +45,8 @@ def owner(model: str) -> Attempt | None:
 def begin(telemetry: Telemetry, target: Target, *, reason: Reason | None = None) -> Attempt:
     """Begin an attempt that was noticed below: of the request in flight, or of one that ends with it.
 
+    Inside an HTTP request to the router the request in flight is, where there is no other, that one.
+
     Args:
         telemetry: What it is begun on.
         target: What is called.
@@ -55,6 +57,9 @@ def begin(telemetry: Telemetry, target: Target, *, reason: Reason | None = None)
     request = _context.current_request()
     if _context.current_decision() is not None or (request is not None and request.deciding):
         reason = "routing"
+    if request is None:
+        # A call that is made in order to decide says nothing yet of what the HTTP request around it is.
+        request = _context.request_asked_for() if reason == "routing" else _context.joined_request()
     if request is None:
         call = _context.current_sdk_call()
         request = None if call is None else call.again()

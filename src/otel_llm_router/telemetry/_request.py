@@ -26,6 +26,7 @@ from otel_llm_router.telemetry._streams import StreamProbe, probe_of, track
 from otel_llm_router.telemetry._tally import Tally, together
 
 if TYPE_CHECKING:
+    from otel_llm_router.telemetry._inbound import Inbound
     from otel_llm_router.telemetry._sdk_call import SdkCall
     from otel_llm_router.telemetry._telemetry import Telemetry
 
@@ -45,6 +46,7 @@ class Request(Block):
         user: Caller; on the span only.
         foreign: Whether another instrumentation makes the span of what it consists of.
         counted: Whether it is traffic; calls made in order to decide are none.
+        door: The HTTP request that it is, if that is where it was noticed.
     """
 
     # What every request begins with stands on the class: an instance holds what differs.
@@ -52,6 +54,7 @@ class Request(Block):
     cached = False
     outcome = ""
     error_type = ""
+    component = "router"
     attempts = 0
     answered_model: str | None = None
     cached_output = 0
@@ -66,7 +69,7 @@ class Request(Block):
     _waiting_since = 0
     _keep_open = False
     _driven = False
-    _with_attempt = False
+    ends_with_attempt = False
     _sdk_call: SdkCall | None = None
     _previous: Context | None = None
 
@@ -79,6 +82,7 @@ class Request(Block):
         user: str | None = None,
         foreign: bool = False,
         counted: bool = True,
+        door: Inbound | None = None,
     ) -> None:
         self.telemetry = telemetry
         self.recorder: Recorder = telemetry.recorder
@@ -87,15 +91,19 @@ class Request(Block):
         self.user = user
         self.counted = counted
         self.deciding: set[Decision] = set()
-        self.began = self._boundary = time.perf_counter_ns()
-        self.wall = time.time_ns()
-        self.outer: Context = _context.parent()
+        self.began = self._boundary = time.perf_counter_ns() if door is None else door.began
+        self.wall = time.time_ns() if door is None else door.wall
+        self.outer: Context = _context.parent() if door is None else door.inside
+        self._door = door is not None
         self._open = [True]
         self.attempts_open: set[Attempt] = set()
         try:
             _deferred.drain()
             if counted:
                 self.leave_flight = self.recorder.enter(requests.REQUESTS_IN_FLIGHT)
+                inbound = _context.inbound_of(self.outer)
+                if inbound is not None:
+                    inbound.give_way()
         except BaseException as error:  # noqa: BLE001  # the guard, in the form that costs nothing
             _guard.caught("request.begin", error)
         try:
@@ -284,7 +292,7 @@ class Request(Block):
         self._end_with(attempt, now)
 
     def _end_with(self, attempt: Attempt, now: int) -> None:
-        if self._with_attempt and not (self._sdk_call is not None and self._sdk_call.keeps(self, attempt, now)):
+        if self.ends_with_attempt and not (self._sdk_call is not None and self._sdk_call.keeps(self, attempt, now)):
             self.end(attempt.outcome, attempt.error_type, at=now)
 
     def attempt_withdrawn(self, attempt: Attempt) -> None:
@@ -333,8 +341,14 @@ class Request(Block):
             call: Call of an SDK that may try again when an attempt fails.
             yes: Whether it is.
         """
-        self._with_attempt = yes
+        self.ends_with_attempt = yes
         self._sdk_call = call
+
+    def uncount(self) -> None:
+        """Be no traffic after all."""
+        self.counted = False
+        leave, self.leave_flight = self.leave_flight, nothing
+        leave()
 
     # --- the end --------------------------------------------------------------------------------
 
@@ -372,6 +386,8 @@ class Request(Block):
         for attempt in tuple(self.attempts_open):
             if attempt.complete:  # its stream was read to the last word, and not to the end
                 attempt.end(at=now)
+            elif self._door and attempt.seen_below:  # who noticed it sees its own end too
+                continue
             elif self.outcome != attributes.SUCCESS:  # given up with its request
                 error_type = self.error_type if _errors.is_abort(self.error_type) else "cancelled"
                 attempt.end(attributes.ABORTED, error_type, at=now)

@@ -46,7 +46,7 @@ def record(request: Request, elapsed: int) -> None:
     _add_output(records, request, routed, seconds)
     recorder.record_all(records)
     if request.outcome == attributes.ERROR:
-        recorder.record(requests.ERRORS, 1, request.error_type, "router", "error")
+        recorder.record(requests.ERRORS, 1, request.error_type, request.component, "error")
     if request.outcome == attributes.ABORTED and request.streaming:
         phase = "mid_stream" if request.stream_chunks else "before_first_token"
         recorder.record(requests.STREAM_ABORTS, 1, model, "client", phase)

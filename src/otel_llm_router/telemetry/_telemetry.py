@@ -26,6 +26,7 @@ from otel_llm_router.telemetry._custom import Counter, Histogram
 from otel_llm_router.telemetry._decision import Decision
 from otel_llm_router.telemetry._deployments import Deployments
 from otel_llm_router.telemetry._gauges import Gauges
+from otel_llm_router.telemetry._inbound import Inbound
 from otel_llm_router.telemetry._models import ModelLoad, Models
 from otel_llm_router.telemetry._queue import Queue
 from otel_llm_router.telemetry._recorder import Recorder
@@ -99,6 +100,14 @@ class Telemetry:
         """Begin a request for a call that a layer below has noticed outside any; see `_below`."""
         return Request(self, model=model, foreign=foreign, counted=counted)
 
+    def inbound(self, model: Callable[[], str]) -> Inbound:
+        """Begin an HTTP request to the router, which may turn out to be a routed one; for instrumentations of servers.
+
+        Args:
+            model: Returns the model that the client asks for; empty when it cannot be said.
+        """
+        return Inbound(self, model)
+
     def route(self, *, strategy: str = "", model: _route.ModelOf = None) -> Callable[[F], F]:
         """Decorate a function so that each call is a routed request.
 
@@ -118,7 +127,7 @@ class Telemetry:
 
     def decision(self, candidates: Iterable[Any] = (), *, strategy: str | None = None) -> Decision:
         """Begin a routing decision of the request in flight, or of none, as a context manager."""
-        request = _context.current_request()
+        request = _context.request_asked_for()
         if request is not None:
             return request.decision(candidates, strategy=strategy)
         return Decision(self, None, candidates, strategy=strategy or "")
@@ -128,7 +137,7 @@ class Telemetry:
 
         It belongs to the request in flight. Where there is none, the call is a request of its own.
         """
-        request = _context.current_request()
+        request = _context.joined_request()
         if request is None:
             request = self.request(model)
             request.end_with_attempt()

@@ -4,6 +4,8 @@ Room: `telemetry`. For code in `otel_llm_router.instrumentation`, and for instru
 elsewhere and want the same care.
 """
 
+from collections.abc import Callable
+
 from otel_llm_router.telemetry import _below, _context
 from otel_llm_router.telemetry._attempt import Attempt, Reason, Target
 from otel_llm_router.telemetry._below import joined
@@ -13,6 +15,7 @@ from otel_llm_router.telemetry._context import (
     attached,
     current,
     current_attempt,
+    joined_request,
     step_back,
     step_in,
     step_out,
@@ -23,6 +26,7 @@ from otel_llm_router.telemetry._deferred import defer
 from otel_llm_router.telemetry._drive import Observer, async_driver, sync_driver
 from otel_llm_router.telemetry._errors import classify, of_status
 from otel_llm_router.telemetry._guard import guard, guarded, state
+from otel_llm_router.telemetry._inbound import Inbound
 from otel_llm_router.telemetry._recorder import SCOPE, Recorder
 from otel_llm_router.telemetry._request import Request
 from otel_llm_router.telemetry._sdk_call import SdkCall
@@ -38,6 +42,13 @@ def recorder() -> Recorder:
     from otel_llm_router import telemetry  # noqa: PLC0415  # the package imports its modules first
 
     return telemetry.default.recorder
+
+
+def inbound(model: Callable[[], str]) -> Inbound:
+    """Begin an HTTP request to the router on the default telemetry; see `Inbound`."""
+    from otel_llm_router import telemetry  # noqa: PLC0415  # the package imports its modules first
+
+    return telemetry.default.inbound(model)
 
 
 def begin_call(target: Target, *, reason: Reason | None = None) -> Attempt:
@@ -81,6 +92,7 @@ __all__ = [
     "PROBE",
     "SCOPE",
     "Attempt",
+    "Inbound",
     "Observer",
     "Reason",
     "Recorder",
@@ -102,8 +114,10 @@ __all__ = [
     "field",
     "guard",
     "guarded",
+    "inbound",
     "is_stream",
     "joined",
+    "joined_request",
     "of_status",
     "owner_of_call",
     "probe_of",

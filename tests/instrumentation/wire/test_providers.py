@@ -8,8 +8,8 @@ from collections.abc import Generator
 import pytest
 
 from otel_llm_router import testing
+from otel_llm_router.instrumentation._protocols.providers import MAX_NAMED, provider_of, read, use
 from otel_llm_router.instrumentation.wire import WireInstrumentor
-from otel_llm_router.instrumentation.wire._providers import MAX_NAMED, provider_of, read, use
 from tests.instrumentation.wire.test_owners import CHAT, post
 from tests.instrumentation.wire.upstreams import Upstreams, whole
 

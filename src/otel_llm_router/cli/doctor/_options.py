@@ -13,7 +13,7 @@ from typing import Final
 from otel_llm_router.cli.doctor import _masking
 from otel_llm_router.cli.doctor._findings import Finding
 from otel_llm_router.cli.doctor._situation import CONFIG_FILE, Situation
-from otel_llm_router.instrumentation.wire._providers import read as providers
+from otel_llm_router.instrumentation._protocols.providers import read as providers
 from otel_llm_router.signals import Option, options
 
 CHECK: Final = "options"

@@ -22,6 +22,7 @@ from otel_llm_router.telemetry.instrumenting import (
     current_attempt,
     deciding,
     is_stream,
+    joined_request,
     of_status,
     track,
 )
@@ -178,7 +179,7 @@ class AttemptAction(Action):
             call.text("deployment") or None,
             call.text("operation") or "chat",
         )
-        request = call.request
+        request = call.request or joined_request()
         if request is None:
             request = self._own = telemetry.default.request_below(target.model, foreign=False, counted=not deciding())
             request.end_with_attempt()

@@ -27,6 +27,7 @@ class DecisionAction(Action):
     def begin(self) -> Context | None:
         """Begin to decide."""
         self._decision = decision = telemetry.decision(strategy=self.call.text("strategy") or None)
+        self.call.request = self.call.request or telemetry.current()
         return with_decision(decision, get_current())
 
     def end(self, value: Any) -> Any:

@@ -17,7 +17,7 @@ import wrapt
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 from opentelemetry.instrumentation.utils import unwrap
 
-from otel_llm_router.instrumentation.wire._providers import read, use
+from otel_llm_router.instrumentation._protocols.providers import read, use
 from otel_llm_router.signals import options
 from otel_llm_router.telemetry.instrumenting import guard
 

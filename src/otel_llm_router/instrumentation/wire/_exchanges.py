@@ -17,11 +17,11 @@ from opentelemetry import propagate
 from opentelemetry.context import Context
 
 from otel_llm_router import telemetry
+from otel_llm_router.instrumentation._protocols.answers import PLAIN, Piece
+from otel_llm_router.instrumentation._protocols.recognition import Call, model_path, recognise
 from otel_llm_router.instrumentation.wire import _headers
-from otel_llm_router.instrumentation.wire._answers import PLAIN, Piece
 from otel_llm_router.instrumentation.wire._headers import Header
 from otel_llm_router.instrumentation.wire._reading import Reading
-from otel_llm_router.instrumentation.wire._recognition import Call, model_path, recognise
 from otel_llm_router.signals import attributes
 from otel_llm_router.telemetry.instrumenting import (
     Attempt,
@@ -104,9 +104,8 @@ class Exchange:
         if owner is None:
             target = Target(call.provider, call.model, None, call.operation, call.address or None, call.port)
             reason: Reason | None = "retry" if retry else None
-            in_flight = telemetry.current() is not None
             self._attempt = begin_call(target, reason=reason)
-            self._own_request = not in_flight
+            self._own_request = self._attempt.request.ends_with_attempt
             inside = self._attempt.context
         else:
             self._attempt = owner
