@@ -67,6 +67,9 @@ class Settings:
     health_inference_url: str
     health_inference_model: str
     health_inference_key: str = field(repr=False)
+    logs: bool
+    logs_level: str
+    logs_fields: bool
     exit_budget: float
     fast_path: bool
     strict: bool

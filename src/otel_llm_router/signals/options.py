@@ -300,6 +300,37 @@ HEALTH_INFERENCE_KEY = Option(
     description="Key that `inference_probe` sends as `Authorization: Bearer`.",
     secret=True,
 )
+LOGS = Option(
+    name="logs",
+    env="OTEL_LLM_ROUTER_LOGS",
+    type="bool",
+    default=False,
+    description=(
+        "Export the application's own log records, of the standard library's logging and of structlog, each once and with "
+        "trace ids, whatever the application does to its handlers. Messages leave as they are; see [logs.md](logs.md)."
+    ),
+    aliases=("OTEL_PYTHON_LOG_AUTO_INSTRUMENTATION", "OTEL_PYTHON_LOGGING_AUTO_INSTRUMENTATION_ENABLED"),
+)
+LOGS_LEVEL = Option(
+    name="logs_level",
+    env="OTEL_LLM_ROUTER_LOGS_LEVEL",
+    type="choice",
+    default="notset",
+    choices=("notset", "debug", "info", "warn", "warning", "error", "critical"),
+    description="Least level of the log records that are exported, beside the level that each logger has.",
+    aliases=("OTEL_PYTHON_LOG_HANDLER_LEVEL",),
+)
+LOGS_FIELDS = Option(
+    name="logs_fields",
+    env="OTEL_LLM_ROUTER_LOGS_FIELDS",
+    type="bool",
+    default=False,
+    description=(
+        "Give each log record `otelTraceID`, `otelSpanID`, `otelTraceSampled` and `otelServiceName`, for the application's "
+        "own formatters, and each event of structlog's printing loggers `trace_id` and `span_id`."
+    ),
+    aliases=("OTEL_PYTHON_LOG_CORRELATION",),
+)
 EXIT_BUDGET = Option(
     name="exit_budget",
     env="OTEL_LLM_ROUTER_EXIT_BUDGET",
@@ -362,6 +393,9 @@ OPTIONS = (
     HEALTH_INFERENCE_URL,
     HEALTH_INFERENCE_MODEL,
     HEALTH_INFERENCE_KEY,
+    LOGS,
+    LOGS_LEVEL,
+    LOGS_FIELDS,
     EXIT_BUDGET,
     FAST_PATH,
     STRICT,
