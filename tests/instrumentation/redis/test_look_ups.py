@@ -35,7 +35,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Generator[RedisServer]:
     try:
         with redis.Redis(port=found.port) as client:
             client.execute_command("CLUSTER ADDSLOTS", *range(16384))
-            while str(client.execute_command("CLUSTER INFO")).count("'cluster_state': 'ok'") != 1:
+            while client.cluster("INFO")["cluster_state"] != "ok":
                 pass
         yield found
     finally:
