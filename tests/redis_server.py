@@ -26,13 +26,21 @@ def program() -> str:
     return found
 
 
+def _free_port() -> int:
+    """Return a free port, with a free one 10,000 above it: there the nodes of a cluster talk to each other."""
+    while True:
+        with socket.socket() as candidate, socket.socket() as bus:
+            candidate.bind(("127.0.0.1", 0))
+            port: int = candidate.getsockname()[1]
+            if port + 10_000 < 2**16 and bus.connect_ex(("127.0.0.1", port + 10_000)) != 0:
+                return port
+
+
 class RedisServer:
     """A server, in a directory of its own."""
 
     def __init__(self, directory: Path, *options: str) -> None:
-        with socket.socket() as candidate:
-            candidate.bind(("127.0.0.1", 0))
-            self.port: int = candidate.getsockname()[1]
+        self.port = _free_port()
         self._command = [program(), "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", *options]
         self._directory = directory
         self.process = self._start()

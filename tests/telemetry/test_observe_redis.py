@@ -46,7 +46,13 @@ def fill(server: RedisServer) -> None:
 
 
 @pytest.mark.parametrize("kind", ["sync", "async", "socket", "url"])
-def test_what_it_says(kind: str, server: RedisServer, captured: testing.Captured, tmp_path: Path) -> None:
+async def test_what_it_says(
+    kind: str,
+    server: RedisServer,
+    captured: testing.Captured,
+    tmp_path: Path,
+    eventually: Callable[[Callable[[], object]], Awaitable[bool]],
+) -> None:
     fill(server)
     clients = {
         "sync": lambda: redis.Redis(port=server.port, password="secret", db=2),
@@ -55,7 +61,7 @@ def test_what_it_says(kind: str, server: RedisServer, captured: testing.Captured
         "url": lambda: redis.asyncio.from_url(f"redis://:secret@127.0.0.1:{server.port}/2"),
     }
     router.observe_redis(clients[kind]())
-    assert captured.value("llm_router.cache.server.up", cache_type="redis") == 1
+    assert await eventually(lambda: captured.value("llm_router.cache.server.up", cache_type="redis") == 1)
     assert values(captured) == {"entries": 3, "server.hits": 2, "server.misses": 1, "server.evictions": 0}
     assert captured.value("llm_router.cache.size", cache_type="redis") > 100_000
 
@@ -69,7 +75,7 @@ async def test_a_server_that_goes_and_comes_back(
     def up() -> float:
         return captured.value("llm_router.cache.server.up", cache_type="redis")
 
-    assert up() == 1
+    assert await eventually(lambda: up() == 1)
     server.stop()
     assert await eventually(lambda: up() == 0)
     assert values(captured) == {}
@@ -82,7 +88,7 @@ async def test_a_server_that_hangs_delays_nothing(
     server: RedisServer, captured: testing.Captured, eventually: Callable[[Callable[[], object]], Awaitable[bool]]
 ) -> None:
     router.observe_redis(redis.Redis(port=server.port, password="secret"))
-    assert captured.value("llm_router.cache.server.up") == 1
+    assert await eventually(lambda: captured.value("llm_router.cache.server.up") == 1)
     server.process.send_signal(signal.SIGSTOP)
     assert await eventually(lambda: captured.value("llm_router.cache.server.up") == 0)
     for _ in range(20):

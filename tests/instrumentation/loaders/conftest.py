@@ -31,7 +31,7 @@ def library(
         real = importlib.util.find_spec(name) is not None
         if not real:
             shapes.write(tmp_path / "path", shape)
-            monkeypatch.syspath_prepend(tmp_path / "path")
+            monkeypatch.syspath_prepend(tmp_path / "path")  # pyright: ignore[reportUnknownMemberType]
             added.append(name)
         return importlib.import_module(name), real
 

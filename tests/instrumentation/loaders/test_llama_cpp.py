@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import gc
+import importlib
 from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -17,8 +18,8 @@ from tests.instrumentation.loaders import shapes
 def write_gguf(path: Path) -> Path:
     """Write a tiny model of random weights: a real one where the package gguf is there."""
     try:
-        import gguf  # noqa: PLC0415  # pyright: ignore[reportMissingImports]
-        import numpy as np  # noqa: PLC0415
+        gguf: Any = importlib.import_module("gguf")
+        numpy: Any = importlib.import_module("numpy")
     except ImportError:
         path.write_bytes(b"GGUF" + bytes(1000))
         return path
@@ -37,13 +38,13 @@ def write_gguf(path: Path) -> Path:
     writer.add_token_list([f"t{number}" for number in range(vocabulary)])
     writer.add_token_scores([0.0] * vocabulary)
     writer.add_token_types([2, 3, 3, *[1] * (vocabulary - 3)])
-    random = np.random.default_rng(1)
+    random: Any = numpy.random.default_rng(1)
     sizes = {"token_embd": (vocabulary, width), "output": (vocabulary, width), "output_norm": (width,)}
     sizes |= {f"blk.0.{name}_norm": (width,) for name in ("attn", "ffn")}
     square = ("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down")
     sizes |= {f"blk.0.{name}": (width, width) for name in square}
     for name, size in sizes.items():
-        writer.add_tensor(f"{name}.weight", random.standard_normal(size, dtype=np.float32))
+        writer.add_tensor(f"{name}.weight", random.standard_normal(size, dtype=numpy.float32))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -117,11 +118,13 @@ def test_failures(missing: bool, llama: Any, tmp_path: Path, captured: testing.C
 
 
 def test_without_us(library: Any, path: str, captured: testing.Captured) -> None:
-    llama = library("llama_cpp", shapes.LLAMA_CPP)[0].Llama
-    before = vars(llama)["__init__"], vars(llama)["close"]
+    llama: Any = library("llama_cpp", shapes.LLAMA_CPP)[0].Llama
+    kept = cast("dict[str, Any]", vars(llama))
+    before = [kept[name] for name in ("__init__", "close")]
     instrumentor = LlamaCppInstrumentor()
     instrumentor.instrument(skip_dep_check=True)
     instrumentor.uninstrument()
-    assert (vars(llama)["__init__"], vars(llama)["close"]) == before
+    kept = cast("dict[str, Any]", vars(llama))
+    assert [kept[name] for name in ("__init__", "close")] == before
     llama(path, n_ctx=32, verbose=False).close()
     assert captured.points("llm_router.models.loaded") == []

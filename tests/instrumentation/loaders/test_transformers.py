@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -94,8 +94,9 @@ def test_failures(transformers: tuple[Any, bool], tmp_path: Path, captured: test
 def test_without_us(library: Any, captured: testing.Captured) -> None:
     instrumentor = TransformersInstrumentor()
     found = library("transformers", shapes.TRANSFORMERS)[0]
-    base = found.PreTrainedModel
-    before = vars(base)["from_pretrained"]
+    base: Any = found.PreTrainedModel
+    kept = cast("dict[str, Any]", vars(base))
+    before = kept["from_pretrained"]
     instrumentor.instrument(skip_dep_check=True)
     assert vars(base)["from_pretrained"] is not before
     instrumentor.uninstrument()

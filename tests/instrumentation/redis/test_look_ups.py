@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from typing import Any
 
 import pytest
@@ -164,15 +164,20 @@ def test_what_is_no_pattern_is_said_and_left_out(
     assert counted(captured) == {"b": (0, 1)}
 
 
-def test_servers_are_found(
-    server: RedisServer, cluster: RedisServer, instrument: Instrument, captured: testing.Captured, caplog: Any
+async def test_servers_are_found(
+    server: RedisServer,
+    cluster: RedisServer,
+    instrument: Instrument,
+    captured: testing.Captured,
+    caplog: Any,
+    eventually: Callable[[Callable[[], object]], Awaitable[bool]],
 ) -> None:
     instrument(observe="127.0.0.1:*=redis")
     for _ in range(2):
         redis.Redis(host="127.0.0.1", port=server.port).close()
     redis.Redis(host="127.0.0.1", port=cluster.port).close()
     redis.Redis(host="localhost", port=cluster.port).close()
-    assert captured.value("llm_router.cache.server.up") == 1
+    assert await eventually(lambda: captured.value("llm_router.cache.server.up") == 1)
     assert len(captured.points("llm_router.cache.server.up", cache_type="redis")) == 1
     (said,) = (record.getMessage() for record in caplog.records if record.name == "otel_llm_router")
     assert f"Redis at 127.0.0.1:{cluster.port}/0 is not observed: cache type redis is the one at" in said

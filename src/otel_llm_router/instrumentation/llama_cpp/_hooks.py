@@ -51,6 +51,6 @@ class Hooks:
 
 def _size(instance: Any, path: str) -> float | None:
     """Return the bytes of all tensors as llama.cpp counts them, else of the file."""
-    inner = getattr(instance, "_model", None)
+    inner: Any = getattr(instance, "_model", None)
     found = inner.size() if callable(getattr(inner, "size", None)) else None
     return found or size_on_disk(path)

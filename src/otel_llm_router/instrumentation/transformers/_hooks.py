@@ -50,9 +50,9 @@ class Hooks:
         with guard("transformers.from_pretrained"):
             seconds = (time.perf_counter_ns() - began) / 1e9
             # With output_loading_info it comes with a dictionary.
-            model: object = cast("object", loaded[0] if isinstance(loaded, tuple) else loaded)
+            model: object = cast("tuple[Any, ...]", loaded)[0] if isinstance(loaded, tuple) else loaded
             model_loaded(model, name, format=_format(path, kwargs), size_bytes=_size(model, path), seconds=seconds)
-        return loaded
+        return cast("Any", loaded)
 
 
 def _size(model: Any, path: str) -> float | None:
