@@ -67,6 +67,11 @@ class Settings:
     health_inference_url: str
     health_inference_model: str
     health_inference_key: str = field(repr=False)
+    redis_cache_keys: str
+    redis_observe: str
+    logs: bool
+    logs_level: str
+    logs_fields: bool
     exit_budget: float
     fast_path: bool
     strict: bool

@@ -300,6 +300,57 @@ HEALTH_INFERENCE_KEY = Option(
     description="Key that `inference_probe` sends as `Authorization: Bearer`.",
     secret=True,
 )
+REDIS_CACHE_KEYS = Option(
+    name="redis_cache_keys",
+    env="OTEL_LLM_ROUTER_REDIS_CACHE_KEYS",
+    type="str",
+    default="",
+    description=(
+        "Which keys in Redis are a cache's: `pattern=cache_type`, several with commas between them, as in "
+        "`answers:*=answers`. `GET`, `MGET` and `HGET` of such a key count as look-ups; see [caches.md](caches.md)."
+    ),
+)
+REDIS_OBSERVE = Option(
+    name="redis_observe",
+    env="OTEL_LLM_ROUTER_REDIS_OBSERVE",
+    type="str",
+    default="",
+    description=(
+        "Which Redis servers that the application connects to are asked about themselves: `host:port=cache_type` with "
+        "patterns, as in `*=redis`, several with commas between them; see [caches.md](caches.md)."
+    ),
+)
+LOGS = Option(
+    name="logs",
+    env="OTEL_LLM_ROUTER_LOGS",
+    type="bool",
+    default=False,
+    description=(
+        "Export the application's own log records, of the standard library's logging and of structlog, each once and with "
+        "trace ids, whatever the application does to its handlers. Messages leave as they are; see [logs.md](logs.md)."
+    ),
+    aliases=("OTEL_PYTHON_LOG_AUTO_INSTRUMENTATION", "OTEL_PYTHON_LOGGING_AUTO_INSTRUMENTATION_ENABLED"),
+)
+LOGS_LEVEL = Option(
+    name="logs_level",
+    env="OTEL_LLM_ROUTER_LOGS_LEVEL",
+    type="choice",
+    default="notset",
+    choices=("notset", "debug", "info", "warn", "warning", "error", "critical"),
+    description="Least level of the log records that are exported, beside the level that each logger has.",
+    aliases=("OTEL_PYTHON_LOG_HANDLER_LEVEL",),
+)
+LOGS_FIELDS = Option(
+    name="logs_fields",
+    env="OTEL_LLM_ROUTER_LOGS_FIELDS",
+    type="bool",
+    default=False,
+    description=(
+        "Give each log record `otelTraceID`, `otelSpanID`, `otelTraceSampled` and `otelServiceName`, for the application's "
+        "own formatters, and each event of structlog's printing loggers `trace_id` and `span_id`."
+    ),
+    aliases=("OTEL_PYTHON_LOG_CORRELATION",),
+)
 EXIT_BUDGET = Option(
     name="exit_budget",
     env="OTEL_LLM_ROUTER_EXIT_BUDGET",
@@ -362,6 +413,11 @@ OPTIONS = (
     HEALTH_INFERENCE_URL,
     HEALTH_INFERENCE_MODEL,
     HEALTH_INFERENCE_KEY,
+    REDIS_CACHE_KEYS,
+    REDIS_OBSERVE,
+    LOGS,
+    LOGS_LEVEL,
+    LOGS_FIELDS,
     EXIT_BUDGET,
     FAST_PATH,
     STRICT,

@@ -47,6 +47,7 @@ model_unloaded = default.model_unloaded
 observe_queue = default.observe_queue
 observe_cache = default.observe_cache
 observe_connections = default.observe_connections
+observe_redis = default.observe_redis
 budget = default.budget
 saved = default.saved
 rate_limit = default.rate_limit
@@ -93,6 +94,7 @@ __all__ = [
     "observe_cache",
     "observe_connections",
     "observe_queue",
+    "observe_redis",
     "queue",
     "rate_limit",
     "rate_limited",

@@ -233,6 +233,21 @@ class Telemetry:
             self.gauges.ask(resources.CACHE_SIZE, bytes, name)
             self.gauges.ask(resources.CACHE_ENTRIES, entries, name)
 
+    def observe_redis(self, client: Any, *, cache_type: str = "redis") -> None:
+        """Ask the Redis server of a client about itself whenever metrics are collected.
+
+        Memory, keys, hits, misses, evictions, and whether it answers. It is asked over a connection of its own, and
+        a collection does not wait for a server that is gone.
+
+        Args:
+            client: Of redis-py, synchronous or asynchronous; it is not kept, and not used.
+            cache_type: Which cache: label ``cache_type``.
+        """
+        with _guard.guard("observe_redis"):
+            from otel_llm_router.telemetry import _redis  # noqa: PLC0415  # for routers that have one
+
+            _redis.observe(self.gauges, client, cache_type)
+
     def observe_connections(
         self,
         provider: str,

@@ -27,6 +27,7 @@ from otel_llm_router.telemetry._drive import Observer, async_driver, sync_driver
 from otel_llm_router.telemetry._errors import classify, of_status
 from otel_llm_router.telemetry._guard import guard, guarded, state
 from otel_llm_router.telemetry._inbound import Inbound
+from otel_llm_router.telemetry._model_files import model_format, model_name, size_on_disk
 from otel_llm_router.telemetry._recorder import SCOPE, Recorder
 from otel_llm_router.telemetry._request import Request
 from otel_llm_router.telemetry._sdk_call import SdkCall
@@ -83,6 +84,23 @@ def reading_owner() -> Attempt | None:
     return attempt if attempt is not None and attempt.reads_answer else None
 
 
+def model_loaded(
+    model: object,
+    name: str,
+    *,
+    format: str,  # noqa: A002  # the label's name
+    size_bytes: float | None,
+    seconds: float,
+) -> Callable[[], None]:
+    """Account for a model that lives in ``model``, until that is collected or what is returned is called.
+
+    Several objects that hold a model of one name are one loaded model, whose memory is that of all of them.
+    """
+    from otel_llm_router import telemetry  # noqa: PLC0415  # the package imports its modules first
+
+    return telemetry.default.models.hold(model, name, format=format, size_bytes=size_bytes, seconds=seconds)
+
+
 def set_strict(*, strict: bool) -> None:
     """Let errors of ours be raised (for tests) or counted."""
     state.strict = strict
@@ -118,6 +136,9 @@ __all__ = [
     "is_stream",
     "joined",
     "joined_request",
+    "model_format",
+    "model_loaded",
+    "model_name",
     "of_status",
     "owner_of_call",
     "probe_of",
@@ -125,6 +146,7 @@ __all__ = [
     "reading_owner",
     "recorder",
     "set_strict",
+    "size_on_disk",
     "step_back",
     "step_in",
     "step_out",
