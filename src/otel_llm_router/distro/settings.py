@@ -54,6 +54,7 @@ class Settings:
     providers: str
     label_limit: int
     label_idle: float
+    attribution: str
     process_metrics: bool
     hooks: str
     hooks_file: str
@@ -115,6 +116,11 @@ def parse(option: Option, text: str, variable: str) -> bool | int | float | str:
     if option.type == "path":
         if _PATH.fullmatch(text):
             return text.rstrip("/") or "/"
+        raise wrong
+    if option.type == "set":
+        parts = [part.strip().lower() for part in text.split(",") if part.strip()]
+        if set(parts) <= set(option.choices):
+            return ",".join(choice for choice in option.choices if choice in parts)
         raise wrong
     if option.type == "str":
         return text

@@ -8,6 +8,7 @@ from otel_llm_router.telemetry import _below, _context
 from otel_llm_router.telemetry._attempt import Attempt, Reason, Target
 from otel_llm_router.telemetry._below import joined
 from otel_llm_router.telemetry._below import owner as owner_of_call
+from otel_llm_router.telemetry._caller import key_hash
 from otel_llm_router.telemetry._chunks import unlike
 from otel_llm_router.telemetry._context import (
     attached,
@@ -104,6 +105,7 @@ __all__ = [
     "guarded",
     "is_stream",
     "joined",
+    "key_hash",
     "of_status",
     "owner_of_call",
     "probe_of",
