@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final, NoReturn
 
 import click
@@ -83,22 +83,21 @@ def run(
         options.ATTRIBUTION.env: attribution,
         options.HOOKS_FILE.env: hooks,
     }
-    os.environ.update({variable: value for variable, value in given.items() if value is not None})
+    environ = {**os.environ, **{variable: value for variable, value in given.items() if value is not None}}
     try:
         executable = _executable.find(command[0])
     except _executable.CommandError as error:
         _say(str(error))
         sys.exit(error.code)
     if check:
-        _examine(executable, command[1:])
-    for variable in _CHOOSERS:
-        os.environ.setdefault(variable, OURS)
+        _examine(executable, command[1:], environ)
+    os.environ.update(dict.fromkeys(_CHOOSERS, OURS) | environ)
     _become(command)
 
 
-def _examine(executable: str, arguments: tuple[str, ...]) -> None:
+def _examine(executable: str, arguments: tuple[str, ...], environ: Mapping[str, str]) -> None:
     """Say what is wrong, and leave with 2 where an option cannot be read."""
-    read, problems = settings.read()
+    read, problems = settings.read(environ)
     wrong = [problem for problem in problems if "is not allowed" in problem]
     for problem in problems:
         if problem not in wrong:
@@ -110,16 +109,16 @@ def _examine(executable: str, arguments: tuple[str, ...]) -> None:
     if read.hooks_file and not os.path.isfile(read.hooks_file):  # noqa: PTH113  # the text as it is given
         _say(f"error: {options.HOOKS_FILE.env}={read.hooks_file!r} is no file (see {settings.DOCUMENTATION})")
         sys.exit(2)
-    if read.disabled or settings.sdk_disabled():
+    if read.disabled or settings.sdk_disabled(environ):
         _say("warning: a kill switch is on (OTEL_LLM_ROUTER_DISABLED or OTEL_SDK_DISABLED): nothing is instrumented")
         return
-    for warning in (*_others(), *_executable.doubts(executable, arguments)):
+    for warning in (*_others(environ), *_executable.doubts(executable, arguments)):
         _say(f"warning: {warning}")
 
 
-def _others() -> Iterator[str]:
+def _others(environ: Mapping[str, str]) -> Iterator[str]:
     for variable, without in _CHOOSERS.items():
-        chosen = os.environ.get(variable)
+        chosen = environ.get(variable)
         if chosen is not None and chosen != OURS:
             yield f"{variable}={chosen!r} is in the way: {without}; unset it or set it to {OURS}"
 

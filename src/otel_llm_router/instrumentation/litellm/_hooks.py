@@ -20,7 +20,7 @@ from otel_llm_router.instrumentation.litellm._decisions import Arguments, Decisi
 from otel_llm_router.instrumentation.litellm._probe import LiteLLMProbe
 from otel_llm_router.instrumentation.litellm._queues import QueueHooks
 from otel_llm_router.instrumentation.litellm._watch import Watch
-from otel_llm_router.telemetry.instrumenting import attached, claimed, guard, probe_of
+from otel_llm_router.telemetry.instrumenting import Usage, attached, claimed, guard, probe_of
 
 
 class Hooks(DecisionHooks, QueueHooks, BudgetHooks):
@@ -134,6 +134,8 @@ class Hooks(DecisionHooks, QueueHooks, BudgetHooks):
         if attempt is None or attempt.streaming:
             return
         attempt.response(response)
+        if call.level.completion and not attempt.usage.input and not attempt.usage.output:
+            attempt.usage = Usage(invalid=attempt.usage.invalid)  # LiteLLM says 0 where the provider said nothing
         if call.from_cache is None:
             _cost.of_response(attempt, response)
         else:  # for LiteLLM the answer is a hit, whose cost says nothing of what the provider charges
