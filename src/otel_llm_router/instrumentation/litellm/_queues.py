@@ -22,6 +22,7 @@ SLOTS: Final = "litellm_parallel_requests"
 _TICKET: Final = "_otel_llm_router_waiting"
 _SEEN: Final = "_otel_llm_router_slots"
 
+_mine: ContextVar[list[_Waiting]] = ContextVar("otel_llm_router_litellm_waiting")
 _held: ContextVar[int] = ContextVar("otel_llm_router_litellm_slot", default=0)
 
 
@@ -52,13 +53,30 @@ _waiting: WeakValueDictionary[str, _Waiting] = WeakValueDictionary()
 class QueueHooks:
     """The hooks on queues, by the names of `_targets`."""
 
+    async def scheduled(self, wrapped: Wrapped, instance: Any, args: Arguments, kwargs: Keywords) -> Any:
+        """``Router.schedule_acompletion`` and its like: over, the request waits no more, however it ended.
+
+        1.80 says nothing else of one that gave up waiting.
+        """
+        mine: list[_Waiting] = []
+        _mine.set(mine)
+        try:
+            return await wrapped(*args, **kwargs)
+        finally:
+            with guard("litellm.scheduled"):
+                for waiting in mine:
+                    waiting.leave(served=False)
+
+    scheduled_other = scheduled
+
     async def queued(self, wrapped: Wrapped, instance: Any, args: Arguments, kwargs: Keywords) -> Any:
         """``Scheduler.add_request``: a request takes its place in the queue."""
         with guard("litellm.queued"):
             item = kwargs.get("request", args[0] if args else None)
             identifier = getattr(item, "request_id", None)
             if isinstance(identifier, str):
-                item.__dict__[_TICKET] = _waiting[identifier] = _Waiting()
+                item.__dict__[_TICKET] = _waiting[identifier] = waiting = _Waiting()
+                _mine.get([]).append(waiting)
         return await wrapped(*args, **kwargs)
 
     async def polled(self, wrapped: Wrapped, instance: Any, args: Arguments, kwargs: Keywords) -> Any:

@@ -81,6 +81,8 @@ UPSTREAM: Final = Target("upstream", (Place(*_LOGGING, "pre_call"),))
 COST: Final = Target("cost", (Place(*_LOGGING, "async_success_handler"),))
 SYNC_COST: Final = Target("sync_cost", (Place(*_LOGGING, "success_handler"),), required=False)
 COOLDOWN: Final = Target("cooldown", (Place(*_COOLDOWN, "add_deployment_to_cooldown"),))
+SCHEDULED: Final = _router("scheduled", "schedule_acompletion", required=False)
+SCHEDULED_OTHER: Final = _router("scheduled_other", "_schedule_factory", required=False)
 QUEUED: Final = Target("queued", (Place(*_SCHEDULER, "add_request"),), required=False)
 POLLED: Final = Target("polled", (Place(*_SCHEDULER, "poll"),), required=False)
 UNQUEUED: Final = Target("unqueued", (Place(*_SCHEDULER, "remove_request"),), required=False)
@@ -105,6 +107,8 @@ ALL: Final = (
     COST,
     SYNC_COST,
     COOLDOWN,
+    SCHEDULED,
+    SCHEDULED_OTHER,
     QUEUED,
     POLLED,
     UNQUEUED,
