@@ -122,7 +122,11 @@ def test_what_is_doubtful_is_a_warning(tmp_path: Path, monkeypatch: pytest.Monke
     script.write_text("#!/opt/other/bin/python3\n")
     script.chmod(0o755)
     said: list[str] = []
-    monkeypatch.setattr("otel_llm_router.cli.run._become", lambda command: said.append(" ".join(command)))
+
+    def become(command: tuple[str, ...]) -> None:
+        said.append(" ".join(command))
+
+    monkeypatch.setattr("otel_llm_router.cli.run._become", become)
     monkeypatch.setenv("OTEL_PYTHON_CONFIGURATOR", "acme")
     monkeypatch.setenv("OTEL_LLM_ROUTER_SKRAPE", "1")
     for name in ("OTEL_PYTHON_DISTRO", "OTEL_SERVICE_NAME"):

@@ -21,7 +21,7 @@ from running import BIN, Application, environment, free_port
 
 MASTER = "sk-master-0123456789abcdef0123456789abcdef"
 
-AUTH = '''
+AUTH = """
 import litellm
 from fastapi import HTTPException, Request
 from litellm.proxy._types import UserAPIKeyAuth
@@ -42,7 +42,7 @@ async def check(request: Request, api_key: str) -> UserAPIKeyAuth:
     if key not in KEYS:
         raise HTTPException(401, "who is that?")
     return UserAPIKeyAuth(api_key=key, **KEYS[key])
-'''
+"""
 
 
 def _deployment(group: str, identifier: str, base: str, **parameters: Any) -> dict[str, Any]:

@@ -54,7 +54,9 @@ Exit codes: the command's own; 2 for a wrong option, 126 when the command may no
 @click.option("--host", metavar="ADDRESS", help="Address of /metrics and /health [OTEL_LLM_ROUTER_SCRAPE_HOST].")
 @click.option("--attribution", metavar="LIST", help="Tokens and cost by these: team,user,key,organization.")
 @click.option("--hooks", metavar="FILE", help="YAML file with declared hooks [OTEL_LLM_ROUTER_HOOKS_FILE].")
-@click.option("--check/--no-check", default=True, help="Whether to look at the set-up before the start.  [default: check]")
+@click.option(
+    "--check/--no-check", default=True, help="Whether to look at the set-up before the start.  [default: check]"
+)
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, required=True)
 def run(
     *,

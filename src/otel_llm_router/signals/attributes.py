@@ -194,9 +194,13 @@ LIMIT_KIND = Attribute(
 TEAM = Attribute(key="team", description="Team of the caller; only where configured.", bound=100)
 USER = Attribute(key="user", description="The caller; only where configured.", bound=100, client_chosen=True)
 KEY = Attribute(
-    key="key", description="Alias of the caller's key, or a hash of it, never the key; only where configured.", bound=100
+    key="key",
+    description="Alias of the caller's key, or a hash of it, never the key; only where configured.",
+    bound=100,
 )
-ORGANIZATION = Attribute(key="organization", description="Organization of the caller; only where configured.", bound=100)
+ORGANIZATION = Attribute(
+    key="organization", description="Organization of the caller; only where configured.", bound=100
+)
 ABORT_SIDE = Attribute(
     key="side",
     description="Who broke the stream off: ``client`` or ``upstream``.",

@@ -48,9 +48,7 @@ class Caller:
 
     def labels(self, wanted: frozenset[str]) -> tuple[str | None, ...]:
         """Return the labels in declared order: None of what is not wanted, ``unknown`` of what is not known."""
-        return tuple(
-            (getattr(self, name) or attributes.UNKNOWN) if name in wanted else None for name in DIMENSIONS
-        )
+        return tuple((getattr(self, name) or attributes.UNKNOWN) if name in wanted else None for name in DIMENSIONS)
 
     def attributes(self) -> dict[Attribute, object]:
         """Return what a span says of the caller."""
