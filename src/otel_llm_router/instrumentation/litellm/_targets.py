@@ -134,10 +134,10 @@ class Found:
     missing: list[str] = field(default_factory=list[str])
 
 
-def probe(targets: Iterable[Target] = ALL) -> Found:
-    """Look hooks up in the LiteLLM that is installed."""
+def probe(targets: Iterable[Target] | None = None) -> Found:
+    """Look hooks up in the LiteLLM that is installed: those on the Router unless told which."""
     found = Found()
-    for target in targets:
+    for target in ALL if targets is None else targets:
         for place in target.places:
             owner = place.resolve()
             if owner is not None:
