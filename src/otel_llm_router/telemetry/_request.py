@@ -108,13 +108,8 @@ class Request(Block):
         self.context: Context = _context.with_request(self, self.span, self.outer)
 
     def _describe(self) -> tuple[str, dict[str, Any]]:
-        return f"route {self.model or attributes.UNKNOWN}", as_they_are(
-            {
-                attributes.REQUEST_MODEL: self.model or None,
-                attributes.STRATEGY_SPAN: self.strategy or None,
-                **self.caller.attributes(),
-            }
-        )
+        named = {attributes.REQUEST_MODEL: self.model or None, attributes.STRATEGY_SPAN: self.strategy or None}
+        return f"route {self.model or attributes.UNKNOWN}", as_they_are({**named, **self.caller.attributes()})
 
     # --- what happens in between ----------------------------------------------------------------
 
