@@ -189,6 +189,18 @@ LABEL_IDLE = Option(
         "does the SDK (`OTEL_LLM_ROUTER_FAST_PATH=false`)."
     ),
 )
+ATTRIBUTION = Option(
+    name="attribution",
+    env="OTEL_LLM_ROUTER_ATTRIBUTION",
+    type="set",
+    default="",
+    choices=("team", "user", "key", "organization"),
+    description=(
+        "Whom tokens and cost are also counted for, and whose budgets are shown: any of these, with commas between "
+        "them. Each becomes a label of `llm_router_attributed_*`, bounded by what the label declares; keys by their "
+        "alias or a hash, never themselves."
+    ),
+)
 PROCESS_METRICS = Option(
     name="process_metrics",
     env="OTEL_LLM_ROUTER_PROCESS_METRICS",
@@ -400,6 +412,7 @@ OPTIONS = (
     PROVIDERS,
     LABEL_LIMIT,
     LABEL_IDLE,
+    ATTRIBUTION,
     PROCESS_METRICS,
     HOOKS,
     HOOKS_FILE,

@@ -16,6 +16,7 @@ With no OpenTelemetry SDK set up, all of it does nothing; nothing in it raises i
 from otel_llm_router.telemetry import _guard
 from otel_llm_router.telemetry._attempt import Attempt, Target
 from otel_llm_router.telemetry._cache import Cache
+from otel_llm_router.telemetry._caller import Caller
 from otel_llm_router.telemetry._connection import Connection
 from otel_llm_router.telemetry._custom import Counter, Histogram
 from otel_llm_router.telemetry._decision import Decision
@@ -62,6 +63,7 @@ histogram = default.histogram
 __all__ = [
     "Attempt",
     "Cache",
+    "Caller",
     "Connection",
     "Counter",
     "Decision",

@@ -55,8 +55,12 @@ def answered(attempt: Attempt) -> bool:
 
 def _add_tokens(records: Records, attempt: Attempt, called: tuple[str, str]) -> None:
     usage = attempt.usage
+    request = attempt.request
+    wanted = request.telemetry.attribution
     for kind, value in usage.items():
         records.append((routing.TOKENS, value, (*called, kind, usage.source)))
+        if wanted:
+            records.append((routing.ATTRIBUTED_TOKENS, value, (*request.caller.labels(wanted), kind)))
     if usage.invalid:
         records.append((routing.USAGE_MISSING, 1, (*called, "invalid")))
     elif usage.source != "reported" and answered(attempt):
@@ -85,6 +89,9 @@ def record_cost(attempt: Attempt) -> None:
         attempt.cost_recorded = True
         value, source = attempt.known_cost
         recorder.record(routing.COST, value, target.provider, target.model, attempt.outcome, source)
+        wanted = attempt.request.telemetry.attribution
+        if wanted:
+            recorder.record(routing.ATTRIBUTED_COST, value, *attempt.request.caller.labels(wanted))
     elif attempt.outcome == attributes.SUCCESS and not attempt.cost_pending:
         attempt.cost_recorded = True
         recorder.record(routing.COST_UNPRICED, 1, target.provider, target.model)

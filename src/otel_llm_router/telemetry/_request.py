@@ -19,9 +19,10 @@ from otel_llm_router.signals.instruments import requests, routing
 from otel_llm_router.telemetry import _below, _context, _deferred, _errors, _foreign, _guard, _request_record, _usage
 from otel_llm_router.telemetry._attempt import Attempt, Reason, Target
 from otel_llm_router.telemetry._block import Block
+from otel_llm_router.telemetry._caller import NOBODY, Caller
 from otel_llm_router.telemetry._decision import Decision
 from otel_llm_router.telemetry._fallback import Fallback
-from otel_llm_router.telemetry._recorder import Recorder, add_event, as_they_are, nothing
+from otel_llm_router.telemetry._recorder import Recorder, add_event, as_they_are, nothing, set_attributes
 from otel_llm_router.telemetry._streams import StreamProbe, probe_of, track
 from otel_llm_router.telemetry._tally import Tally, together
 
@@ -43,7 +44,7 @@ class Request(Block):
         telemetry: What it was begun on.
         model: Model (group) that the client asked for.
         strategy: Routing strategy.
-        user: Caller; on the span only.
+        caller: Who asks.
         foreign: Whether another instrumentation makes the span of what it consists of.
         counted: Whether it is traffic; calls made in order to decide are none.
         door: The HTTP request that it is, if that is where it was noticed.
@@ -79,7 +80,7 @@ class Request(Block):
         *,
         model: str = "",
         strategy: str = "",
-        user: str | None = None,
+        caller: Caller = NOBODY,
         foreign: bool = False,
         counted: bool = True,
         door: Inbound | None = None,
@@ -88,7 +89,7 @@ class Request(Block):
         self.recorder: Recorder = telemetry.recorder
         self.model = _sanitize.text(model)
         self.strategy = _sanitize.text(strategy)
-        self.user = user
+        self.caller = caller
         self.counted = counted
         self.deciding: set[Decision] = set()
         self.began = self._boundary = time.perf_counter_ns() if door is None else door.began
@@ -115,13 +116,8 @@ class Request(Block):
         self.context: Context = _context.with_request(self, self.span, self.outer)
 
     def _describe(self) -> tuple[str, dict[str, Any]]:
-        return f"route {self.model or attributes.UNKNOWN}", as_they_are(
-            {
-                attributes.REQUEST_MODEL: self.model or None,
-                attributes.STRATEGY_SPAN: self.strategy or None,
-                attributes.REQUEST_USER: self.user,
-            }
-        )
+        named = {attributes.REQUEST_MODEL: self.model or None, attributes.STRATEGY_SPAN: self.strategy or None}
+        return f"route {self.model or attributes.UNKNOWN}", as_they_are({**named, **self.caller.attributes()})
 
     # --- what happens in between ----------------------------------------------------------------
 
@@ -263,6 +259,12 @@ class Request(Block):
             if isinstance(found, str) and found:
                 self.answered_model = found
             self.cached_output = _usage.read(_usage.find(response)).output or 0
+
+    def attribute(self, caller: Caller) -> None:
+        """State who asks, once it is known; what was known before is replaced."""
+        with _guard.guard("request.attribute"):
+            self.caller = caller
+            set_attributes(self.span, caller.attributes())
 
     def event(self, event: SpanEvent, values: dict[attributes.Attribute, object]) -> None:
         """Add a declared event to the route span."""

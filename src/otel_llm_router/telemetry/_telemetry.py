@@ -21,6 +21,7 @@ from otel_llm_router.telemetry import _context, _errors, _foreign, _genai, _guar
 from otel_llm_router.telemetry._attempt import Attempt
 from otel_llm_router.telemetry._bounds import IDLE
 from otel_llm_router.telemetry._cache import Cache
+from otel_llm_router.telemetry._caller import Caller
 from otel_llm_router.telemetry._connection import Connection
 from otel_llm_router.telemetry._custom import Counter, Histogram
 from otel_llm_router.telemetry._decision import Decision
@@ -50,6 +51,7 @@ class Telemetry:
         foreign: See option ``foreign``.
         label_limit: See option ``label_limit``.
         label_idle: See option ``label_idle``.
+        attribution: See option ``attribution``.
     """
 
     def __init__(
@@ -62,9 +64,11 @@ class Telemetry:
         foreign: _foreign.Rule = "defer",
         label_limit: int = 0,
         label_idle: float = IDLE,
+        attribution: Iterable[str] = (),
     ) -> None:
         self.genai_metrics: _genai.Names = genai_metrics
         self.foreign: _foreign.Rule = foreign
+        self.attribution = frozenset(attribution)
         self.use(
             Recorder(
                 meter_provider=meter_provider,
@@ -86,15 +90,29 @@ class Telemetry:
 
     # --- requests -------------------------------------------------------------------------------
 
-    def request(self, model: str = "", *, strategy: str = "", user: str | None = None) -> Request:
+    def request(
+        self,
+        model: str = "",
+        *,
+        strategy: str = "",
+        user: str | None = None,
+        team: str | None = None,
+        key: str | None = None,
+        organization: str | None = None,
+    ) -> Request:
         """Begin a routed request, as a context manager.
+
+        Who asks goes on the span, and on the metrics that option ``attribution`` switches on.
 
         Args:
             model: Model (group) that the client asks for.
             strategy: Routing strategy.
-            user: Caller; goes on the span only.
+            user: The caller.
+            team: Team of the caller.
+            key: Alias or identifier of the caller's key; what looks like a key itself is hashed.
+            organization: Organization of the caller.
         """
-        return Request(self, model=model, strategy=strategy, user=user)
+        return Request(self, model=model, strategy=strategy, caller=Caller(team, user, key, organization))
 
     def request_below(self, model: str, *, foreign: bool, counted: bool) -> Request:
         """Begin a request for a call that a layer below has noticed outside any; see `_below`."""

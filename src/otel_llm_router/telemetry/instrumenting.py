@@ -10,6 +10,7 @@ from otel_llm_router.telemetry import _below, _context
 from otel_llm_router.telemetry._attempt import Attempt, Reason, Target
 from otel_llm_router.telemetry._below import joined
 from otel_llm_router.telemetry._below import owner as owner_of_call
+from otel_llm_router.telemetry._caller import key_hash
 from otel_llm_router.telemetry._chunks import unlike
 from otel_llm_router.telemetry._context import (
     attached,
@@ -136,6 +137,7 @@ __all__ = [
     "is_stream",
     "joined",
     "joined_request",
+    "key_hash",
     "model_format",
     "model_loaded",
     "model_name",

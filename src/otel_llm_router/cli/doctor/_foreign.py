@@ -75,6 +75,15 @@ def check(situation: Situation) -> Iterator[Finding]:
         for finding in _callbacks(situation):
             quiet = quiet and finding.status == "ok" and finding.message.startswith("if LiteLLM")
             yield finding
+        if situation.environ.get("LITELLM_RUST"):
+            quiet = False
+            yield Finding(
+                CHECK,
+                "warn",
+                "LITELLM_RUST lets LiteLLM make calls outside Python, where no hook of ours sees them: attempts, tokens "
+                "and streams are missing or end too early",
+                "unset LITELLM_RUST",
+            )
     if quiet:
         yield Finding(CHECK, "ok", "no other instrumentation of calls to models is installed")
 
