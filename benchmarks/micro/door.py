@@ -50,7 +50,7 @@ class Requests:
 
     async def send(self, path: str, body: bytes) -> None:
         """Send one request."""
-        scope = {"type": "http", "method": "POST", "path": path, "headers": [], "http_version": "1.1"}
+        scope: dict[str, Any] = {"type": "http", "method": "POST", "path": path, "headers": [], "http_version": "1.1"}
         pieces: list[Any] = []
 
         async def receive() -> Any:

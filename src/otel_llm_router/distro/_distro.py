@@ -12,7 +12,7 @@ from typing import Any, Final
 from opentelemetry.instrumentation.dependencies import DependencyConflictError
 from opentelemetry.instrumentation.distro import BaseDistro
 
-from otel_llm_router.distro import settings
+from otel_llm_router.distro import _console, settings
 from otel_llm_router.signals import options
 
 _logger = logging.getLogger("otel_llm_router")
@@ -46,6 +46,7 @@ class Distro(BaseDistro):
     def _configure(self, **kwargs: Any) -> None:  # noqa: ARG002  # upstream's signature
         if disabled():
             return
+        _console.attach()
         for variable, value in options.STANDARD_DEFAULTS.items():
             if not os.environ.get(variable):  # by the specification, empty means unset
                 os.environ[variable] = value

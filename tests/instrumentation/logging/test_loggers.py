@@ -78,7 +78,7 @@ def test_the_least_level(instrument: Instrument, exported: Any) -> None:
 @pytest.mark.parametrize(
     ("level", "number", "text"),
     [
-        (5, SeverityNumber.TRACE, "Level 5"),
+        (4, SeverityNumber.TRACE, "Level 4"),
         (10, SeverityNumber.DEBUG, "DEBUG"),
         (25, SeverityNumber.INFO4, "Level 25"),
         (31, SeverityNumber.WARN2, "Level 31"),
