@@ -14,7 +14,9 @@ from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from opentelemetry.sdk import _configuration
+from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import AggregationTemporality, MetricExporter, MetricReader, MetricsData
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.util import _decorator
@@ -36,6 +38,7 @@ __all__ = [
     "join_collect",
     "map_unit",
     "metric_preferences",
+    "resource_of",
     "sampler_name",
     "sanitize_attribute",
     "sanitize_full_name",
@@ -125,6 +128,11 @@ def metric_preferences(exporter: MetricExporter) -> Mapping[str, Any]:
 def endpoint_of(exporter: Any) -> str:
     """Return the endpoint an OTLP exporter sends to, or nothing."""
     return str(getattr(exporter, "_endpoint", "") or "")
+
+
+def resource_of(provider: MeterProvider) -> Resource:
+    """Return who a meter provider's metrics are from."""
+    return provider._sdk_config.resource
 
 
 def temporalities(reader: MetricReader) -> Mapping[type, AggregationTemporality]:

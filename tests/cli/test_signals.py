@@ -30,6 +30,7 @@ KEYS = {
     "unit",
     "buckets",
     "attributes",
+    "merge",
     "stability",
     "source",
 }
@@ -112,6 +113,7 @@ def test_json_has_one_object_for_each_metric() -> None:
             "unit": one.unit,
             "buckets": list(one.buckets),
             "attributes": [attribute.key for attribute in one.attributes],
+            "merge": one.merge.value,
             "stability": one.stability.value,
             "source": one.source,
         }

@@ -6,7 +6,9 @@ import pytest
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcSpanExporter
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import AggregationTemporality
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import ParentBased
@@ -75,3 +77,8 @@ def test_where_an_exporter_encodes() -> None:
     compat.use_span_encoding(over_grpc, "_translate_data", len)
     assert over_grpc._translate_data([]) == 0  # pyright: ignore[reportPrivateUsage]
     over_grpc.shutdown()  # pyright: ignore[reportUnknownMemberType]
+
+
+def test_who_a_providers_metrics_are_from() -> None:
+    resource = Resource({"service.name": "a"})
+    assert compat.resource_of(MeterProvider(resource=resource, shutdown_on_exit=False)) is resource

@@ -11,17 +11,18 @@ our scope has its declared buckets and labels, and at most 2,000 series for each
 processor's ``on_start`` is not called for our spans.
 """
 
-from otel_llm_router.aggregation._cells import Exemplar, GaugePoint, HistogramPoint, Point, SumPoint
+from otel_llm_router.aggregation._cells import Exemplar, GaugePoint, HistogramPoint, Point, SumPoint, together
 from otel_llm_router.aggregation._merge import Merger, merge
 from otel_llm_router.aggregation._meter import Meter
 from otel_llm_router.aggregation._pipeline import Pipeline
-from otel_llm_router.aggregation._points import Labels, numbers, tallies
-from otel_llm_router.aggregation._providers import MeterProvider, SnapshotTaker, TracerProvider
-from otel_llm_router.aggregation._store import IDLE, Aggregation, Description, Snapshot
+from otel_llm_router.aggregation._points import Labels, Numbers, numbers, tallies
+from otel_llm_router.aggregation._providers import MeterProvider, OwnScope, OwnScopeTaker, SnapshotTaker, TracerProvider
+from otel_llm_router.aggregation._store import IDLE, MAX_SERIES, Aggregation, Description, Shape, Snapshot, Whole
 from otel_llm_router.aggregation._tracer import Tracer
 
 __all__ = [
     "IDLE",
+    "MAX_SERIES",
     "Aggregation",
     "Description",
     "Exemplar",
@@ -31,14 +32,20 @@ __all__ = [
     "Merger",
     "Meter",
     "MeterProvider",
+    "Numbers",
+    "OwnScope",
+    "OwnScopeTaker",
     "Pipeline",
     "Point",
+    "Shape",
     "Snapshot",
     "SnapshotTaker",
     "SumPoint",
     "Tracer",
     "TracerProvider",
+    "Whole",
     "merge",
     "numbers",
     "tallies",
+    "together",
 ]

@@ -10,10 +10,25 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final, NamedTuple
+from math import inf, nextafter
+from typing import Any, Final, NamedTuple
 
 MAX_SUM: Final = 2**62
 """Beyond it a sum goes on as a float, which every exporter can encode."""
+
+
+def added_up(one: float, other: float) -> float:
+    """Return the sum of two counts, never less than it is: floats are rounded up.
+
+    What is rounded down would let a total fall when two parts of it become one, and a counter that falls has
+    begun again for whoever reads it.
+    """
+    total = one + other
+    if type(total) is int:
+        return total
+    rest = total - one
+    lost = (one - (total - rest)) + (other - rest)
+    return nextafter(total, inf) if lost > 0 else total
 
 
 class Exemplar(NamedTuple):
@@ -117,6 +132,16 @@ class GaugePoint:
 
 
 Point = SumPoint | HistogramPoint | GaugePoint
+
+
+def together(one: Any, other: Any) -> Any:
+    """Return two sums or two histograms as one, of which neither count nor sum is less than both."""
+    total = one + other
+    if isinstance(total, HistogramPoint):
+        total.sum = added_up(one.sum, other.sum)
+    else:
+        total.value = added_up(one.value, other.value)
+    return total
 
 
 def latest(bounds: tuple[float, ...], exemplars: Sequence[Exemplar]) -> tuple[Exemplar, ...]:

@@ -12,7 +12,7 @@ from operator import attrgetter, itemgetter
 from typing import Any, Final, TypeVar
 
 from otel_llm_router.aggregation._cells import HistogramPoint, Point
-from otel_llm_router.aggregation._points import Histograms, Labels, Numbers, numbers
+from otel_llm_router.aggregation._points import Histograms, Labels, Numbers, numbers, totalled
 from otel_llm_router.aggregation._store import Description, Snapshot
 
 _logger = logging.getLogger("otel_llm_router")
@@ -21,6 +21,12 @@ _NEVER: Final = 2**63
 """A start after any other."""
 
 T = TypeVar("T")
+
+_EXTREMES: Final[Mapping[str, tuple[Callable[[Iterable[Any]], Any], float]]] = {
+    "max": (max, float("-inf")),
+    "min": (min, float("inf")),
+}
+"""What chooses among the gauges of several processes, and what is never chosen."""
 
 
 class Merger:
@@ -33,7 +39,7 @@ class Merger:
     def merge(self, *snapshots: Snapshot) -> Snapshot:
         """Return several snapshots, of several processes, as one.
 
-        Counts add up from the earliest start; so do gauges, since what two processes hold is held twice. An
+        Counts add up from the earliest start; gauges become one by the rule of their description. An
         instrument that a later snapshot declares otherwise than an earlier one, say with other bounds, is
         left out of the later one and said.
         """
@@ -115,14 +121,36 @@ def _added(description: Description, processes: Sequence[Mapping[Labels, Any]], 
         bounds = description.bounds
         nothing = HistogramPoint(0, 0, (0,) * (len(bounds) + 1), bounds, float("inf"), float("-inf"), _NEVER)
         return Histograms(rows.labels, bounds, rows.ordered([points.values() for points in processes], nothing))
-    added = list(map(sum, zip(*rows.ordered([[*numbers(points)] for points in processes], 0), strict=True)))
+    columns = [[*numbers(points)] for points in processes]
     if description.shape == "gauge":
-        return Numbers(rows.labels, added)
+        return _gauges(description, processes, columns, rows)
+    if description.merge in _EXTREMES:
+        added = _chosen(description, columns, rows)
+    else:
+        added = totalled(zip(*rows.ordered(columns, 0), strict=True))
 
     def starts() -> Iterable[int]:
         return map(min, *rows.ordered([[*_starts(points)] for points in processes], _NEVER))
 
     return Numbers(rows.labels, added, starts)
+
+
+def _gauges(
+    description: Description, processes: Sequence[Mapping[Labels, Any]], columns: Sequence[list[float]], rows: _Rows
+) -> Mapping[Labels, Point]:
+    if description.merge in _EXTREMES:
+        return Numbers(rows.labels, _chosen(description, columns, rows))
+    if description.merge == "last":
+        times = [getattr(points, "times", None) or [0] * len(points) for points in processes]
+        pairs = [list(zip(when, values, strict=True)) for when, values in zip(times, columns, strict=True)]
+        latest = list(map(max, zip(*rows.ordered(pairs, (-1, 0.0)), strict=True)))
+        return Numbers(rows.labels, [value for _, value in latest], times=[when for when, _ in latest])
+    return Numbers(rows.labels, totalled(zip(*rows.ordered(columns, 0), strict=True)))
+
+
+def _chosen(description: Description, columns: Sequence[list[float]], rows: _Rows) -> Sequence[float]:
+    choose, nothing = _EXTREMES[description.merge]
+    return list(map(choose, zip(*rows.ordered(columns, nothing), strict=True)))
 
 
 def _starts(points: Mapping[Labels, Any]) -> Iterable[int]:

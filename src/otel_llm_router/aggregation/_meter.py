@@ -16,6 +16,7 @@ from opentelemetry.context import Context
 from opentelemetry.metrics import CallbackT
 from opentelemetry.util.types import Attributes
 
+from otel_llm_router import signals
 from otel_llm_router.aggregation._store import Aggregation, Description, Family, HistogramSeries, Series, Shape
 
 
@@ -81,8 +82,9 @@ class Meter(metrics.Meter):
         self.aggregation.retire(name, key, value, into)
 
     def _family(self, name: str, shape: Shape, unit: str, description: str, bounds: Sequence[float] = ()) -> Family:
+        rule = merge_rule(name)
         return self.aggregation.family(
-            Description(name=name, shape=shape, unit=unit, description=description, bounds=tuple(bounds))
+            Description(name=name, shape=shape, unit=unit, description=description, bounds=tuple(bounds), merge=rule)
         )
 
     def create_counter(self, name: str, unit: str = "", description: str = "") -> metrics.Counter:
@@ -135,6 +137,14 @@ class Meter(metrics.Meter):
         family = self._family(name, shape, unit, description)
         family.callbacks.extend(callbacks or ())  # pyright: ignore[reportArgumentType]  # no generators of ours
         return family
+
+
+def merge_rule(name: str) -> str:
+    """Return how an instrument of several processes becomes one: as it is declared, else their sum."""
+    try:
+        return signals.instrument(name).merge.value
+    except KeyError:
+        return signals.Merge.SUM.value
 
 
 DEFAULT_BOUNDS = (0.0, 5.0, 10.0, 25.0, 50.0, 75.0, 100.0, 250.0, 500.0, 750.0, 1000.0, 2500.0, 5000.0, 7500.0, 10000.0)

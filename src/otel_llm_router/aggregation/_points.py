@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Collection, ItemsView, Iterable, Iterator, Mapping, Sequence, ValuesView
+from contextlib import suppress
 from functools import cached_property
 from itertools import chain
+from math import fsum
 from operator import attrgetter
 from typing import Any
 
@@ -70,14 +72,20 @@ class Numbers(Points):
         labels: Labels of the series.
         numbers: Their values.
         starts: Returns when they started, which only some doors ask for; None for gauges.
+        times: When each gauge changed, for those whose last change counts.
     """
 
     def __init__(
-        self, labels: Collection[Labels], numbers: Sequence[float], starts: Callable[[], Iterable[int]] | None = None
+        self,
+        labels: Collection[Labels],
+        numbers: Sequence[float],
+        starts: Callable[[], Iterable[int]] | None = None,
+        times: Sequence[int] | None = None,
     ) -> None:
         super().__init__(labels)
         self.numbers = numbers
         self.starts = starts
+        self.times = times
 
     def _made(self) -> Iterable[Point]:
         if self.starts is None:
@@ -107,7 +115,7 @@ class Histograms(Points):
 
     def tallies(self) -> Iterable[Tally]:
         """Return count, sum, buckets and exemplars of each series."""
-        counts, totals = map(sum, self._rows("count")), map(sum, self._rows("sum"))
+        counts, totals = map(sum, self._rows("count")), totalled(self._rows("sum"))
         return zip(counts, totals, self._buckets(), self._exemplars(), strict=True)
 
     def _buckets(self) -> Iterable[tuple[int, ...]]:
@@ -123,6 +131,19 @@ class Histograms(Points):
         extremes = map(min, self._rows("minimum")), map(max, self._rows("maximum")), map(min, self._rows("start"))
         for (count, total, buckets, exemplars), low, high, start in zip(self.tallies(), *extremes, strict=True):
             yield HistogramPoint(count, total, tuple(buckets), self._bounds, low, high, start, tuple(exemplars))
+
+
+def totalled(rows: Iterable[tuple[Any, ...]]) -> Sequence[float]:
+    """Return the sum of each row: of whole numbers exactly, of others rounded once, whatever their order.
+
+    A total that depended on the order could fall by the last digit from one scrape to the next.
+    """
+    kept = list(rows)
+    totals = list(map(sum, kept))
+    if float in set(map(type, totals)):
+        with suppress(OverflowError, ValueError):  # infinite
+            return list(map(fsum, kept))
+    return totals
 
 
 def numbers(points: Mapping[Labels, Point]) -> Iterable[float]:

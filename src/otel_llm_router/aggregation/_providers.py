@@ -5,7 +5,7 @@ Room: `aggregation`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from opentelemetry import metrics, trace
@@ -27,7 +27,7 @@ from otel_llm_router.aggregation._data import View
 from otel_llm_router.aggregation._handles import measured_in
 from otel_llm_router.aggregation._meter import Meter
 from otel_llm_router.aggregation._pipeline import Pipeline
-from otel_llm_router.aggregation._store import IDLE, Aggregation, Shape, Snapshot
+from otel_llm_router.aggregation._store import IDLE, Aggregation, Shape, Snapshot, Whole
 from otel_llm_router.aggregation._tracer import Tracer
 
 _SHAPES: dict[Shape, type] = {
@@ -43,6 +43,40 @@ class SnapshotTaker(Protocol):
 
     def take_snapshots(self, snapshot: Callable[[], Snapshot], resource: Resource) -> None:
         """Take what ``snapshot`` returns, whenever it is called, as ``resource``'s."""
+        ...
+
+
+class OwnScope:
+    """Our scope, for a reader that wants more of it than snapshots.
+
+    Args:
+        aggregation: Its numbers.
+        settle: Does what must be done before they are read.
+    """
+
+    def __init__(self, aggregation: Aggregation, settle: Callable[[], None]) -> None:
+        self._aggregation = aggregation
+        self._settle = settle
+
+    def whole(self, *, observe: bool) -> Whole:
+        """Return all there is; what callbacks know only if ``observe``."""
+        return self._aggregation.whole(self._settle, observe=observe)
+
+    def keep_ended(self) -> None:
+        """See `Aggregation.keep_ended`."""
+        self._aggregation.keep_ended()
+
+    def pulse(self) -> Sequence[float]:
+        """See `Aggregation.pulse`."""
+        return self._aggregation.pulse()
+
+
+@runtime_checkable
+class OwnScopeTaker(Protocol):
+    """A metric reader that wants more of our scope than snapshots."""
+
+    def take_own_scope(self, own: OwnScope) -> None:
+        """Take it."""
         ...
 
 
@@ -100,6 +134,8 @@ class MeterProvider(sdk_metrics.MeterProvider):
     def _join(self, reader: MetricReader) -> None:
         if isinstance(reader, SnapshotTaker):
             reader.take_snapshots(self._snapshot, self._own_resource)
+            if isinstance(reader, OwnScopeTaker):
+                reader.take_own_scope(OwnScope(self.aggregation, self._pipeline.drain))
             return
         temporalities: Mapping[type, AggregationTemporality] = _compat.temporalities(reader)
         view = View(

@@ -12,16 +12,16 @@ import math
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
 from time import monotonic
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 from weakref import WeakSet
 
 from opentelemetry.metrics import CallbackOptions, Observation
 
-from otel_llm_router.aggregation._cells import GaugePoint, Histogram, Point, Sum, SumPoint
+from otel_llm_router.aggregation._cells import GaugePoint, Histogram, HistogramPoint, Point, Sum, SumPoint, together
 from otel_llm_router.aggregation._handles import HistogramSeries, Moved, Series
 from otel_llm_router.aggregation._points import Labels, Numbers
 from otel_llm_router.signals import options
@@ -45,6 +45,9 @@ LOOK: Final = 1.0
 BATCH: Final = 64
 """Label sets that make room at once."""
 
+MAX_ENDED: Final = 500
+"""Label sets of one instrument that have made room and whose counts are kept, where that is asked for."""
+
 Shape = Literal["counter", "up_down_counter", "histogram", "gauge"]
 
 Callback = Callable[[CallbackOptions], Iterable[Observation]]
@@ -59,10 +62,24 @@ class Description:
     unit: str = ""
     description: str = ""
     bounds: tuple[float, ...] = ()
+    merge: str = "sum"
+    """How the values of several processes become one; see `signals.Merge`."""
 
 
 Snapshot = Mapping[Description, Mapping[Labels, Point]]
 """Every instrument that has a point, and its points by labels."""
+
+
+class Whole(NamedTuple):
+    """All that one process has to say."""
+
+    recorded: Snapshot
+    """What was recorded."""
+    observed: Snapshot
+    """What callbacks know."""
+    ended: Snapshot
+    """Counts of series that have made room, as far as they are kept."""
+
 
 Handle = Series | HistogramSeries
 
@@ -89,6 +106,8 @@ class Family:
         self._start = 0
         self._series: dict[Labels, Handle] = {}
         self._keys: dict[frozenset[tuple[str, str]], Labels] = {}
+        self._ended: dict[Labels, SumPoint | HistogramPoint] = {}
+        self.keep_ended = False
 
     def bind(self, labels: Mapping[str, Any]) -> Handle:
         """Return the handle of one set of labels; the same labels have the same handle."""
@@ -140,7 +159,17 @@ class Family:
         target = self._at(into)
         if self.description.shape == "up_down_counter":
             target.cell.add(_sum(series).value)
+        elif self.keep_ended:
+            self._keep(labels, series.cell.point())  # type: ignore[union-attr]  # pyright: ignore[reportAttributeAccessIssue]  # of a live series
         series.cell = Moved(target)
+
+    def _keep(self, labels: Labels, point: SumPoint | HistogramPoint) -> None:
+        """Keep what a series had counted, the latest `MAX_ENDED` of them."""
+        labels = tuple(sorted(labels))
+        before = self._ended.pop(labels, None)
+        self._ended[labels] = point if before is None else together(before, point)
+        if len(self._ended) > MAX_ENDED:
+            del self._ended[next(iter(self._ended))]
 
     def _new(self) -> Handle:
         self._start = max(time.time_ns(), self._start + 1)  # whatever the clock does, no two series begin at once
@@ -159,8 +188,19 @@ class Family:
                 found[labels] = found[labels] + point if labels in found else point  # type: ignore[operator]  # one shape
         return found
 
+    def pulse(self) -> float:
+        """Return a number that changes when something is counted."""
+        with self._lock:
+            cells: list[Any] = [one.cell for one in self._series.values()]
+        shape = self.description.shape
+        return sum(cell.count if shape == "histogram" else cell.value for cell in cells)
+
     def points(self) -> Mapping[Labels, Point]:
-        """Return what was recorded.
+        """Return what was recorded; see `read`."""
+        return self.read()[0]
+
+    def read(self) -> tuple[Mapping[Labels, Point], Mapping[Labels, Point]]:
+        """Return what was recorded, and what series had counted that have made room.
 
         A thread that records waits for one series at the most: sums are read without the lock, since one
         is one number, and histograms with the lock for each. Only what can go from one series to another is
@@ -171,18 +211,21 @@ class Family:
             found = list(self._series)
             cells: list[Any] = [one.cell for one in self._series.values()]
             levels = [cell.value for cell in cells] if shape == "up_down_counter" else None
+            ended = dict(self._ended)
         if shape != "histogram":
-            return Numbers(found, levels or [cell.value for cell in cells], lambda: [cell.start for cell in cells])
+            values = levels or [cell.value for cell in cells]
+            return Numbers(found, values, lambda: [cell.start for cell in cells]), ended
         points: dict[Labels, Point] = {}
         for labels, cell in zip(found, cells, strict=True):
             with self._lock:
                 points[labels] = cell.point()
-        return points
+        return points, ended
 
     def clear(self) -> None:
         """Forget every series; handles that were given out before add to nothing that is seen."""
         self._series.clear()
         self._keys.clear()
+        self._ended.clear()
 
 
 def _sum(series: Handle) -> Sum:
@@ -225,6 +268,7 @@ class Aggregation:
         self._clock = clock
         self.lock = threading.Lock()
         self._families: dict[str, Family] = {}
+        self._keep_ended = False
         self._started = time.time_ns()
         _all.add(self)
 
@@ -234,6 +278,7 @@ class Aggregation:
             family = self._families.get(description.name)
             if family is None:
                 family = self._families[description.name] = Family(description, self.lock, self._idle, self._clock)
+                family.keep_ended = self._keep_ended
         if family.description != description:
             _logger.warning(
                 "otel-llm-router: instrument %s is declared twice, as %s and as %s; the first one holds",
@@ -266,6 +311,38 @@ class Aggregation:
         settle()
         found = {family.description: observed.get(family) or family.points() for family in self._all()}
         return {description: points for description, points in found.items() if points}
+
+    def keep_ended(self) -> None:
+        """Keep what series have counted that make room from now on: another process may have them still.
+
+        Their sum over processes would fall otherwise. Bounded: the latest `MAX_ENDED` of each instrument.
+        """
+        with self.lock:
+            self._keep_ended = True
+            for family in self._families.values():
+                family.keep_ended = True
+
+    def pulse(self) -> Sequence[float]:
+        """Return numbers that change when something is counted; far cheaper than to read all of it."""
+        return [one.pulse() for one in self._all() if not one.callbacks and one.description.shape != "up_down_counter"]
+
+    def whole(self, settle: Callable[[], None] = lambda: None, *, observe: bool = True) -> Whole:
+        """Return what was recorded, what callbacks know, and what series had counted that have made room.
+
+        Args:
+            settle: See `snapshot`.
+            observe: Whether the callbacks are asked.
+        """
+        observed: dict[Description, Mapping[Labels, Point]] = {}
+        if observe:
+            observed = {family.description: family.observe(self._started) for family in self._all() if family.callbacks}
+        settle()
+        recorded: dict[Description, Mapping[Labels, Point]] = {}
+        ended: dict[Description, Mapping[Labels, Point]] = {}
+        for family in self._all():
+            if not family.callbacks:
+                recorded[family.description], ended[family.description] = family.read()
+        return Whole(*({one: points for one, points in part.items() if points} for part in (recorded, observed, ended)))
 
     def _all(self) -> list[Family]:
         with self.lock:

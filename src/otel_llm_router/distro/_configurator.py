@@ -17,7 +17,7 @@ from opentelemetry.trace import set_tracer_provider
 
 from otel_llm_router import telemetry
 from otel_llm_router._otel_compat import BaseConfigurator
-from otel_llm_router.distro import _sdk, _server, resource, settings
+from otel_llm_router.distro import _processes, _sdk, _server, resource, settings
 from otel_llm_router.distro._lifecycle import Lifecycle
 from otel_llm_router.distro.settings import Settings
 from otel_llm_router.export.otlp import Reporter, silence_exporters
@@ -93,7 +93,7 @@ class Configurator(BaseConfigurator):
         )
         lifecycle.add([provider.shutdown for provider in providers.all()])
         if options.scrape:
-            _serve(options, reader, lifecycle)
+            _serve(options, reader, lifecycle, providers.meter)
 
     def _from_file(self, options: Settings, lifecycle: Lifecycle) -> None:
         """Let the SDK configure itself from the file, as far as it can, and add our scrape door."""
@@ -123,14 +123,16 @@ class Configurator(BaseConfigurator):
             reader = _scrape_reader()
             provider.add_metric_reader(reader)
         if options.scrape:
-            _serve(options, reader, lifecycle)
+            _serve(options, reader, lifecycle, provider)
 
 
 def _scrape_reader() -> ScrapeReader:
     return ScrapeReader(SCOPE, timer=lambda seconds: recorder().record(self_telemetry.SCRAPE_DURATION, seconds))
 
 
-def _serve(options: Settings, reader: ScrapeReader | None, lifecycle: Lifecycle) -> None:
+def _serve(options: Settings, reader: ScrapeReader | None, lifecycle: Lifecycle, provider: Any) -> None:
+    if _processes.is_helper():
+        return
     with guard("scrape server"):
         checker = None
         if options.health:
@@ -138,12 +140,24 @@ def _serve(options: Settings, reader: ScrapeReader | None, lifecycle: Lifecycle)
 
             checker = _health.start(options, reader)
         server = _server.make(options, reader, checker)
-        url = server.start() if server is not None else None
-        if server is not None and url is not None:
+        workers = _processes.join(options, reader, server, provider)
+        if workers is not None:
+            recorder().observe(
+                self_telemetry.WORKERS,
+                "workers",
+                lambda: [(float(number), (state,)) for state, number in workers.states().items()],
+            )
+            lifecycle.add([workers.close])
+            url = workers.url
+        elif server is not None:
+            url = server.start()
+            lifecycle.add([server.stop], inherited=False)
+        else:
+            url = None
+        if url is not None:
             _logger.info("otel-llm-router: metrics at %s/metrics, health at %s/health", url, url)
             if options.scrape_port == 0:
                 _logger.warning("otel-llm-router: metrics at %s/metrics", url)
-            lifecycle.add([server.stop], inherited=False)
 
 
 def _export_failed(signal: str, reason: str, lost: int) -> None:

@@ -49,6 +49,8 @@ class Settings:
     scrape_tls_cert: str
     scrape_tls_key: str
     scrape_tls_client_ca: str
+    workers: bool
+    runtime_dir: str
     genai_metrics: GenAIMetrics
     foreign: ForeignRule
     providers: str

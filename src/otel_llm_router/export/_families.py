@@ -27,7 +27,8 @@ from prometheus_client.core import Metric as Family
 from prometheus_client.utils import floatToGoString  # pyright: ignore[reportUnknownVariableType]
 
 from otel_llm_router.aggregation import HistogramPoint, Labels, Point, Snapshot
-from otel_llm_router.export._names import KINDS, family_name, joined_labels, text_of
+from otel_llm_router.export._names import KINDS, family_name, joined_labels
+from otel_llm_router.export._texts import text_of
 
 _logger = logging.getLogger("otel_llm_router")
 

@@ -7,12 +7,12 @@ exporter.
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from otel_llm_router import signals
 from otel_llm_router._otel_compat import map_unit, sanitize_attribute, sanitize_full_name
+from otel_llm_router.export._texts import text_of
 
 _OURS: Final = {instrument.name: instrument for instrument in signals.INSTRUMENTS}
 
@@ -49,10 +49,3 @@ def joined_labels(attributes: Iterable[tuple[str, Any]]) -> dict[str, str]:
         # Two keys may become one label; joined as the Prometheus compatibility specification says.
         labels[label] = f"{labels[label]};{text_of(value)}" if label in labels else text_of(value)
     return labels
-
-
-def text_of(value: Any) -> str:
-    """Return a value as text that can be encoded."""
-    text = value if isinstance(value, str) else json.dumps(value, default=str)
-    # A lone surrogate in one label would make every later scrape fail.
-    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")

@@ -17,7 +17,8 @@ from prometheus_client.utils import floatToGoString  # pyright: ignore[reportUnk
 
 from otel_llm_router.aggregation import Description, Exemplar, Labels, Point, Snapshot, numbers, tallies
 from otel_llm_router.export._families import once
-from otel_llm_router.export._names import KINDS, family_name, joined_labels, text_of
+from otel_llm_router.export._names import KINDS, family_name, joined_labels
+from otel_llm_router.export._texts import text_of
 
 MAX_KEPT: Final = 50_000
 """Series whose text is kept, some 400 bytes each; what is beyond is made anew each time."""

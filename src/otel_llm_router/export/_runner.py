@@ -88,6 +88,12 @@ class Runner:
             with contextlib.suppress(RuntimeError, OSError):  # it has ended
                 self._stop()
 
+    def abandon(self) -> None:
+        """Close what a forked child has of it, and nothing more: what the system keeps of it is the parent's too."""
+        for one in (self._selector, self._bell, self._rope, self._listening):
+            with contextlib.suppress(OSError):
+                one.close()
+
     def _somebody_came(self) -> bool:
         """Wait for the first connection, which is left to be accepted; false when it is `stop` that came."""
         self._selector.register(self._listening, selectors.EVENT_READ)

@@ -73,6 +73,7 @@ class Endpoints:
         self._access = access
         self._debug = debug
         self._profile = profile if access is not None and access.asked else None
+        self._cache = cache
         self._bodies = _bodies.Bodies(cache)
         paths = (
             *(METRICS_PATHS if reader else ()),
@@ -84,6 +85,13 @@ class Endpoints:
             path.replace("/metrics", metrics_path, 1).replace("/health", health_path, 1): path for path in paths
         }
         self._slots = threading.BoundedSemaphore(MAX_ANSWERS)
+
+    def restart(self) -> None:
+        """Begin again in a forked child, where nobody answers what its parent was asked."""
+        self._slots = threading.BoundedSemaphore(MAX_ANSWERS)
+        self._bodies = _bodies.Bodies(self._cache)
+        if self._reader is not None:
+            self._reader.restart()
 
     async def __call__(self, request: Request) -> Response:
         """Answer one request; checks and collection run beside the server's own loop."""
@@ -187,13 +195,20 @@ class ScrapeServer:
         self._tls = tls
         self._runner: _runner.Runner | None = None
         self._thread: threading.Thread | None = None
+        self._warned = False
 
     def start(self) -> str | None:
-        """Begin to serve; return the URL, or None (said once in the log) when the port is not to be had."""
+        """Begin to serve; return the URL, or None (said once in the log) when the port is not to be had.
+
+        It may be tried again, and started again after it was stopped.
+        """
         try:
             listening = _runner.listen(self._host, self._port)
             self._runner = _runner.Runner(self._endpoints, listening, self._tls)
         except OSError as error:
+            if self._warned:
+                return None
+            self._warned = True
             _logger.warning(
                 "otel-llm-router: no scrape endpoint: %s:%s cannot be listened on (%s). The application, OTLP and "
                 "instrumentation go on. Set OTEL_LLM_ROUTER_SCRAPE_PORT to a free port, or "
@@ -225,3 +240,11 @@ class ScrapeServer:
             self._runner.stop()
         if self._thread is not None:
             self._thread.join(timeout)
+        self._runner = self._thread = None
+
+    def abandon(self) -> None:
+        """Close what a forked child has of a server that goes on in its parent; the port is the parent's alone."""
+        if self._runner is not None:
+            self._runner.abandon()
+        self._runner = self._thread = None
+        self._endpoints.restart()

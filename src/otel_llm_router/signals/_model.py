@@ -25,6 +25,25 @@ class Kind(str, Enum):
     OBSERVABLE_GAUGE = "observable_gauge"
 
 
+class Merge(str, Enum):
+    """How one instrument of several worker processes becomes one number at a scrape.
+
+    Histograms and up-down counters add up, and so do counters, but for a count that all processes see (``MAX``); what a
+    gauge means has to be declared.
+    """
+
+    SUM = "sum"
+    """Each process holds its own: together they hold the sum."""
+    MAX = "max"
+    """All see the same thing, or one of them is enough to raise it."""
+    MIN = "min"
+    """The least of them."""
+    LAST = "last"
+    """All see the same thing change: the value that changed last."""
+    PER_WORKER = "per_worker"
+    """Nothing can be said of all together: a series for each process, told apart by the label ``worker``."""
+
+
 class Stability(str, Enum):
     """What a user may build on (Collector vocabulary: docs/component-stability.md there).
 
@@ -80,6 +99,7 @@ class Instrument:
         description: Help text.
         attributes: The attributes a record may carry, and no other.
         buckets: Upper bounds of a histogram, in the instrument's unit.
+        merge: How a gauge, or a count that is not this process' own, of several worker processes becomes one number.
         stability: What a user may build on.
         source: Where the declaration comes from: a requirement row or a semantic convention.
     """
@@ -91,6 +111,7 @@ class Instrument:
     description: str
     attributes: tuple[Attribute, ...] = ()
     buckets: tuple[float, ...] = ()
+    merge: Merge = Merge.SUM
     stability: Stability = Stability.DEVELOPMENT
     source: str
 

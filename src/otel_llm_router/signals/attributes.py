@@ -228,6 +228,12 @@ EXPORT_REASON = Attribute(
     values=("refused", "timeout", "rejected", "encoding", OTHER),
     domain="export_reason",
 )
+WORKER_STATE = Attribute(
+    key="state",
+    description="What became of a worker process at the last scrape.",
+    values=("live", "unresponsive", "ended", "supervisor"),
+    domain="worker_state",
+)
 LABEL = Attribute(key="label", description="Key of the label that overflowed.", bound=40)
 HOOK = Attribute(key="hook", description="Place in our code where the guard caught an error.", bound=60)
 INSTRUMENTATION = Attribute(key="instrumentation", description="Name of an instrumentor.", bound=40)

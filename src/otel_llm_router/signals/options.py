@@ -137,6 +137,27 @@ SCRAPE_TLS_CLIENT_CA = Option(
     default="",
     description="PEM file with the certificates by which clients' certificates must be signed (mutual TLS).",
 )
+WORKERS = Option(
+    name="workers",
+    env="OTEL_LLM_ROUTER_WORKERS",
+    type="bool",
+    default=True,
+    description=(
+        "Let the processes of one service on this host share one scrape endpoint, which adds all of them up; see "
+        "[workers.md](workers.md). Off, each process serves itself, and only the first one has the port. Not on Windows, "
+        "and not with port 0."
+    ),
+)
+RUNTIME_DIR = Option(
+    name="runtime_dir",
+    env="OTEL_LLM_ROUTER_RUNTIME_DIR",
+    type="str",
+    default="",
+    description=(
+        "Directory in which the processes of one service find each other, on a local file system; by default "
+        "`XDG_RUNTIME_DIR`, or the directory for temporary files. A private one is made in it."
+    ),
+)
 GENAI_METRICS = Option(
     name="genai_metrics",
     env="OTEL_LLM_ROUTER_GENAI_METRICS",
@@ -407,6 +428,8 @@ OPTIONS = (
     SCRAPE_TLS_CERT,
     SCRAPE_TLS_KEY,
     SCRAPE_TLS_CLIENT_CA,
+    WORKERS,
+    RUNTIME_DIR,
     GENAI_METRICS,
     FOREIGN,
     PROVIDERS,

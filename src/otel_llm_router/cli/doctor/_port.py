@@ -94,9 +94,9 @@ def _taken(host: str, port: int) -> Finding:
         return Finding(
             CHECK,
             "ok",
-            f"{where} is served by an application under otel-llm-router that runs already; a second one in this "
-            "environment would have no /metrics",
-            "for a second application, set OTEL_LLM_ROUTER_SCRAPE_PORT to another port there",
+            f"{where} is served by an application under otel-llm-router that runs already; another process of the same "
+            "service joins it, and another service would have no /metrics",
+            "for another service, set OTEL_LLM_ROUTER_SCRAPE_PORT to another port there",
         )
     return Finding(
         CHECK,

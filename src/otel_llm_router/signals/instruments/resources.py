@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from otel_llm_router.signals import attributes as a
-from otel_llm_router.signals._model import Instrument, Kind, Stability
+from otel_llm_router.signals._model import Instrument, Kind, Merge, Stability
 
 MODEL_LOAD_BUCKETS: Final = (1.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 CONNECTION_BUCKETS: Final = (1.0, 10.0, 30.0, 60.0, 300.0, 600.0, 1800.0, 3600.0)
@@ -113,6 +113,7 @@ CACHE_SERVER_HITS = Instrument(
         "observes the server reports the same: take the greatest, not the sum."
     ),
     attributes=(a.CACHE_TYPE,),
+    merge=Merge.MAX,
     source="C cache: hit rate",
 )
 CACHE_SERVER_MISSES = Instrument(
@@ -122,6 +123,7 @@ CACHE_SERVER_MISSES = Instrument(
     unit="{miss}",
     description="Look-ups that found no key, of all clients of a cache server, by its own count; see its hits.",
     attributes=(a.CACHE_TYPE,),
+    merge=Merge.MAX,
     source="C cache: miss rate",
 )
 CACHE_SERVER_EVICTIONS = Instrument(
@@ -131,6 +133,7 @@ CACHE_SERVER_EVICTIONS = Instrument(
     unit="{entry}",
     description="Keys that a cache server threw out to make room, by its own count; see its hits.",
     attributes=(a.CACHE_TYPE,),
+    merge=Merge.MAX,
     source="C cache: eviction rate",
 )
 CACHE_SERVER_UP = Instrument(
@@ -140,6 +143,7 @@ CACHE_SERVER_UP = Instrument(
     unit="",
     description="Whether a cache server answers (1) or not (0).",
     attributes=(a.CACHE_TYPE,),
+    merge=Merge.MIN,
     source="C: health of Redis, connection state",
 )
 ACTIVE_CONNECTIONS = Instrument(
@@ -266,6 +270,7 @@ PROCESS_START_TIME = Instrument(
     kind=Kind.OBSERVABLE_GAUGE,
     unit="s",
     description="Start of the process, in seconds since the epoch.",
+    merge=Merge.MIN,
     stability=Stability.STABLE,
     source="A1",
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from otel_llm_router.signals import attributes as a
-from otel_llm_router.signals._model import Instrument, Kind
+from otel_llm_router.signals._model import Instrument, Kind, Merge
 
 DECISION_BUCKETS: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0)
 """From a table look-up to a router that asks a model which model to ask."""
@@ -115,6 +115,7 @@ DEPLOYMENT_STATE = Instrument(
     unit="{state}",
     description="0 when a deployment is in rotation, 1 while it is cooling down.",
     attributes=(a.DEPLOYMENT, a.PROVIDER, a.MODEL),
+    merge=Merge.MAX,
     source="design: deployment state; wish: cool-down life cycle",
 )
 COOLDOWN_REMAINING = Instrument(
@@ -124,6 +125,7 @@ COOLDOWN_REMAINING = Instrument(
     unit="s",
     description="Time until a deployment is back in rotation, by the failure that took it out; no series after that.",
     attributes=(a.DEPLOYMENT, a.PROVIDER, a.MODEL, a.ERROR_TYPE),
+    merge=Merge.MAX,
     source="wish: cool-down life cycle",
 )
 TOKENS = Instrument(
@@ -214,6 +216,7 @@ BUDGET_LIMIT = Instrument(
     unit="{USD}",
     description="Budget; no series where there is no limit.",
     attributes=(a.SCOPE,),
+    merge=Merge.MAX,
     source="design: budget limit; wish: budget and rate-limit headroom",
 )
 BUDGET_USED = Instrument(
@@ -223,6 +226,7 @@ BUDGET_USED = Instrument(
     unit="{USD}",
     description="Budget spent in its current period.",
     attributes=(a.SCOPE,),
+    merge=Merge.MAX,
     source="design: budget used; wish: budget and rate-limit headroom",
 )
 RATE_LIMIT_REMAINING = Instrument(
@@ -232,6 +236,7 @@ RATE_LIMIT_REMAINING = Instrument(
     unit="{unit}",
     description="What the provider last said is left of its rate limit.",
     attributes=(a.PROVIDER, a.MODEL, a.LIMIT_KIND),
+    merge=Merge.LAST,
     source="design: upstream rate-limit remaining; wish: budget and rate-limit headroom",
 )
 RATE_LIMIT_HITS = Instrument(

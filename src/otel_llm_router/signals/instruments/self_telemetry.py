@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from otel_llm_router.signals import attributes as a
-from otel_llm_router.signals._model import Instrument, Kind
+from otel_llm_router.signals._model import Instrument, Kind, Merge
 
 SCRAPE_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
 
@@ -16,6 +16,7 @@ INSTRUMENTATION_DEGRADED = Instrument(
     unit="{hook}",
     description="1 for each hook of an active instrumentation that is missing or does not fire, else 0.",
     attributes=(a.INSTRUMENTATION, a.HOOK),
+    merge=Merge.MAX,
     source="design: telemetry about itself; issue: instrumentation degraded",
 )
 DROPPED = Instrument(
@@ -69,6 +70,7 @@ HEALTH_STATE = Instrument(
     kind=Kind.OBSERVABLE_GAUGE,
     unit="{state}",
     description="State of the service by its health checks: 0 healthy, 1 degraded, 2 critical.",
+    merge=Merge.MAX,
     source="A2: overall state",
 )
 HEALTH_CHECK_STATE = Instrument(
@@ -78,5 +80,19 @@ HEALTH_CHECK_STATE = Instrument(
     unit="{state}",
     description="State of a health check: 0 healthy, 1 failed.",
     attributes=(a.CHECK,),
+    merge=Merge.MAX,
     source="design: health-check state; A2",
+)
+WORKERS = Instrument(
+    name="llm_router.telemetry.workers",
+    prometheus_name="llm_router_telemetry_workers",
+    kind=Kind.OBSERVABLE_GAUGE,
+    unit="{worker}",
+    description=(
+        "Worker processes behind this scrape: those that answered it, those that did not answer in time and count with "
+        "what is last known of them, those that have ended and whose counts are kept, and supervisors."
+    ),
+    attributes=(a.WORKER_STATE,),
+    merge=Merge.MAX,
+    source="design: one truthful scrape for N workers",
 )
