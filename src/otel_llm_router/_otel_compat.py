@@ -20,12 +20,14 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.util import _decorator
 
 if TYPE_CHECKING:
+    from opentelemetry.exporter.otlp.proto.common._log_encoder import encode_logs
     from opentelemetry.exporter.prometheus._mapping import map_unit, sanitize_attribute, sanitize_full_name
 
 __all__ = [
     "BaseConfigurator",
     "context_manager",
     "emit_of",
+    "encode_logs",
     "endpoint_of",
     "event_content",
     "exporter_names",
@@ -33,6 +35,7 @@ __all__ = [
     "import_exporters",
     "import_id_generator",
     "import_sampler",
+    "insecure",
     "join_collect",
     "map_unit",
     "metric_preferences",
@@ -61,11 +64,15 @@ _RULES_FOR_NAMES: Final = frozenset({"map_unit", "sanitize_attribute", "sanitize
 
 
 def __getattr__(name: str) -> Any:
-    """Return one of the Prometheus exporter's rules for names; only a scrape needs them and what comes with them.
+    """Return what few processes need, with what comes with it: rules of the Prometheus exporter's, an encoder of OTLP's.
 
     Raises:
         AttributeError: there is nothing of that name.
     """
+    if name == "encode_logs":
+        from opentelemetry.exporter.otlp.proto.common import _log_encoder  # noqa: PLC0415
+
+        return _log_encoder.encode_logs
     if name in _RULES_FOR_NAMES:
         from opentelemetry.exporter.prometheus import _mapping  # noqa: PLC0415
 
@@ -125,6 +132,11 @@ def metric_preferences(exporter: MetricExporter) -> Mapping[str, Any]:
 def endpoint_of(exporter: Any) -> str:
     """Return the endpoint an OTLP exporter sends to, or nothing."""
     return str(getattr(exporter, "_endpoint", "") or "")
+
+
+def insecure(exporter: Any) -> bool:
+    """Return whether an OTLP exporter over gRPC connects without TLS."""
+    return bool(getattr(exporter, "_insecure", False))
 
 
 def temporalities(reader: MetricReader) -> Mapping[type, AggregationTemporality]:

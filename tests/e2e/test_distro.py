@@ -236,7 +236,7 @@ print(urllib.request.urlopen(f"{address}/health/live").status)
     ("variable", "value"),
     [
         ("OTEL_BSP_MAX_QUEUE_SIZE", "256"),
-        ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "9999"),
+        ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "none"),
         ("OTEL_METRIC_EXPORT_INTERVAL", "-1"),
         ("OTEL_BLRP_SCHEDULE_DELAY", "-5"),
         ("OTEL_PYTHON_ID_GENERATOR", "bogus"),

@@ -66,6 +66,7 @@ class Settings:
     health_inference_model: str
     health_inference_key: str = field(repr=False)
     exit_budget: float
+    queue_bytes: int
     fast_path: bool
     strict: bool
 
