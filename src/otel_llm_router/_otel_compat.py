@@ -8,13 +8,17 @@ labels of another scope and fails a whole scrape for one exponential histogram.
 
 # pyright: reportPrivateUsage=false
 
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, Final, Literal
+from weakref import WeakSet
 
+from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.sdk import _configuration
 from opentelemetry.sdk.metrics.export import AggregationTemporality, MetricExporter, MetricReader, MetricsData
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.util import _decorator
@@ -25,6 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BaseConfigurator",
+    "begin_again",
+    "change_resource",
     "context_manager",
     "emit_of",
     "encode_logs",
@@ -132,6 +138,53 @@ def metric_preferences(exporter: MetricExporter) -> Mapping[str, Any]:
 def endpoint_of(exporter: Any) -> str:
     """Return the endpoint an OTLP exporter sends to, or nothing."""
     return str(getattr(exporter, "_endpoint", "") or "")
+
+
+def change_resource(resource: Resource, attributes: Mapping[str, Any]) -> None:
+    """Change attributes of a resource wherever it is held."""
+    resource._attributes = BoundedAttributes(attributes={**resource.attributes, **attributes})
+
+
+_LOCKS: Final[dict[type, Callable[[], Any]]] = {
+    type(threading.Lock()): threading.Lock,
+    type(threading.RLock()): threading.RLock,
+}
+_SERIES: Final = "_attributes_aggregation"
+"""Where the SDK keeps the series of an instrument, in each of its views."""
+
+
+def begin_again(providers: Iterable[object]) -> None:
+    """Give the SDK's objects behind ``providers`` locks that nobody holds, and let their series begin at nothing.
+
+    For a forked process: a thread that held a lock is not there, and what was counted before is the parent's.
+    """
+    waiting: list[Any] = list(providers)
+    seen = {id(one) for one in waiting}
+    roots = set(seen)
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, Mapping):
+            found: list[Any] = [*one.keys(), *one.values()]
+        elif isinstance(one, (list, tuple, set, frozenset, WeakSet)):
+            found = list(one)
+        elif id(one) in roots or type(one).__module__.startswith("opentelemetry.sdk."):
+            found = _renewed(one)
+        else:
+            continue
+        for next_one in found:
+            if id(next_one) not in seen:
+                seen.add(id(next_one))
+                waiting.append(next_one)
+
+
+def _renewed(one: Any) -> list[Any]:
+    """Renew one object of the SDK's, and return what it holds."""
+    held = dict(getattr(one, "__dict__", {}))
+    for name, value in held.items():
+        if type(value) in _LOCKS:
+            setattr(one, name, _LOCKS[type(value)]())
+    held.pop(_SERIES, {}).clear()
+    return list(held.values())
 
 
 def insecure(exporter: Any) -> bool:

@@ -111,7 +111,7 @@ def test_one_bad_exporter_leaves_the_others(python: Python) -> None:
     code = """
 import threading
 from opentelemetry import trace
-threads = [thread.name for thread in threading.enumerate() if "MetricReader" in thread.name]
+threads = [thread.name for thread in threading.enumerate() if "metrics" in thread.name]
 print(type(trace.get_tracer_provider()).__name__, len(threads))
 """
     done = python(

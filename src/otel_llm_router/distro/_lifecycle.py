@@ -10,6 +10,7 @@ that the interrupted code may hold.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import threading
 import time
@@ -45,7 +46,9 @@ class _Closing:
         threading.Thread(target=self._wait, name="otel-llm-router-exit", daemon=True).start()
 
     def begin(self) -> None:
-        self._begin.release()
+        """Let it be done, if it has not begun."""
+        with contextlib.suppress(RuntimeError):
+            self._begin.release()
 
     def finished(self, deadline: float) -> bool:
         """Return whether it is done by ``deadline``."""
@@ -83,7 +86,6 @@ class Lifecycle:
     def _begin(self) -> None:
         self._first: list[_Closing] = []
         self._last: list[_Closing] = []
-        self._closed = threading.Lock()
         self._spent = (0.0, 0.0)
         self.ending.deadline = None
 
@@ -121,17 +123,15 @@ class Lifecycle:
 
     def close(self) -> None:
         """Run the work, if it has not been run, and return when it is done or the budget is spent."""
-        first_time = self._closed.acquire(blocking=False)
+        # Each call does it all: a signal may come while the call before it waits, which then goes on after this one.
         deadline = self.ending.begin(self._left())
-        if first_time:
-            for one in self._first:
-                one.begin()
+        for one in self._first:
+            one.begin()
         until = deadline - self._budget * (1 - FIRST)
         for one in self._first:
             one.finished(until)
-        if first_time:
-            for one in self._last:
-                one.begin()
+        for one in self._last:
+            one.begin()
         for one in (*self._last, *self._first):
             one.finished(deadline)
 

@@ -24,6 +24,7 @@ from opentelemetry.sdk.trace.id_generator import IdGenerator
 
 from otel_llm_router import _otel_compat as _compat
 from otel_llm_router import aggregation
+from otel_llm_router.distro._forked import Forked
 from otel_llm_router.export._accounts import Accounts
 from otel_llm_router.export._ending import Ending
 from otel_llm_router.export._queue import DEFAULT_BYTES
@@ -100,6 +101,7 @@ def build(
         queue_bytes: See option ``queue_bytes``.
     """
     problems: list[str] = []
+    forked = Forked(resource)
     reporter = Reporter(accounts)
     exporters = {signal: _exporters(signal, problems) for signal in ("traces", "metrics", "logs")}
     pushing: Pushing | None = None
@@ -159,7 +161,9 @@ def build(
         )
         if records is not None:
             logger.add_log_record_processor(records)
-    return Providers(tracer, meter, logger, problems)
+    providers = Providers(tracer, meter, logger, problems)
+    forked.add(providers.all())
+    return providers
 
 
 def _classes(*, fast: bool, label_idle: float) -> tuple[Callable[..., TracerProvider], Callable[..., MeterProvider]]:
