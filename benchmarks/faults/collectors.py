@@ -44,13 +44,28 @@ class Taken:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.bodies: list[tuple[str, bytes]] = []
+        self.times: list[float] = []
         self.largest = 0
 
     def add(self, signal: str, body: bytes) -> None:
         """Keep a request."""
         with self.lock:
             self.bodies.append((signal, body))
+            self.times.append(time.time())
             self.largest = max(self.largest, len(body))
+
+    def last_late(self, seconds: float) -> float:
+        """Return when a span last came more than ``seconds`` after its end, in seconds of the epoch; 0 for never."""
+        with self.lock:
+            came = [
+                (at, body) for at, (signal, body) in zip(self.times, self.bodies, strict=True) if signal == "traces"
+            ]
+        for at, body in reversed(came):
+            for of in ExportTraceServiceRequest.FromString(body).resource_spans:
+                for scope in of.scope_spans:
+                    if any(at - span.end_time_unix_nano / 1e9 > seconds for span in scope.spans):
+                        return at
+        return 0.0
 
     def messages(self, signal: str) -> list[Any]:
         """Return the requests of a signal."""

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
 from types import FunctionType, MethodType
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 from weakref import WeakSet
 
 from opentelemetry.attributes import BoundedAttributes
@@ -166,7 +166,7 @@ def begin_again(providers: Iterable[object]) -> None:
         if isinstance(one, Mapping):
             found: list[Any] = [*one.keys(), *one.values()]
         elif isinstance(one, (list, tuple, set, frozenset, WeakSet)):
-            found = list(one)
+            found = list(cast("Iterable[Any]", one))
         elif id(one) in roots or type(one).__module__.startswith("opentelemetry.sdk."):
             found = _renewed(one)
         else:
