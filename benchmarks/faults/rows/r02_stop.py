@@ -75,7 +75,9 @@ def _stopped(subject: str, command: list[str], number: signal.Signals) -> int:
     with tempfile.TemporaryDirectory() as directory:
         (Path(directory) / "application.py").write_text(APPLICATION)
         path = f"{Path(__file__).resolve().parents[3]}:{directory}"
-        with running(subject, [BIN / command[0], *command[1:], *address], endpoint, PYTHONPATH=path, **BUDGET) as process:
+        with running(
+            subject, [BIN / command[0], *command[1:], *address], endpoint, PYTHONPATH=path, **BUDGET
+        ) as process:
             answered, deadline = 0, time.monotonic() + 120
             while answered < REQUESTS and time.monotonic() < deadline:
                 try:

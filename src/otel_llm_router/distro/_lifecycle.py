@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from otel_llm_router.distro import _children, _servers, _signals
+from otel_llm_router.distro import _children, _signals, _uvicorn
 from otel_llm_router.export._ending import Ending
 from otel_llm_router.telemetry.instrumenting import guard
 
@@ -119,7 +119,7 @@ class Lifecycle:
         """Run the work at every end of the process that leaves a chance to."""
         atexit.register(self.close)
         _signals.arm(self.close)
-        _servers.arm(self)
+        _uvicorn.arm(self)
 
     def close(self) -> None:
         """Run the work, if it has not been run, and return when it is done or the budget is spent."""

@@ -17,10 +17,12 @@ class Progress:
     """How far an attempt came.
 
     Args:
+        connected: There is a connection.
         sent: The request was sent whole.
         answered: Something was answered.
     """
 
+    connected: bool = False
     sent: bool = False
     answered: bool = False
 
@@ -34,7 +36,7 @@ def of_error(error: Exception, progress: Progress) -> Outcome:
     elif isinstance(error, (socket.gaierror, ConnectionRefusedError)):
         reason = "refused"
     elif isinstance(error, OSError):
-        reason = "disconnected" if progress.sent or progress.answered else "refused"
+        reason = "disconnected" if progress.connected else "refused"
     else:
         reason = "other"  # what is answered is not the protocol
     return Outcome("again", reason, unknown=progress.sent)

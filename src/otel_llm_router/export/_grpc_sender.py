@@ -81,6 +81,7 @@ class GrpcSender:
             try:
                 if not reused:
                     self._connect(deadline)
+                progress.connected = True
                 return self._exchange(body, deadline, progress)
             except Exception as error:  # noqa: BLE001  # whatever comes from the other side
                 self.close()

@@ -56,6 +56,7 @@ class HttpSender:
                     self.close()
                     self._wire = connect(self._destination, deadline)
                     self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEADERS)
+                progress.connected = True
                 return self._exchange(body, deadline, progress)
             except Exception as error:  # noqa: BLE001  # whatever comes from the other side
                 self.close()
