@@ -117,7 +117,7 @@ def test_the_sdk_begins_again() -> None:
     data = reader.get_metrics_data()
     assert data is not None
     (point,) = data.resource_metrics[0].scope_metrics[0].metrics[0].data.data_points
-    assert point.value == 2  # pyright: ignore[reportAttributeAccessIssue]
+    assert getattr(point, "value", None) == 2
     meters.shutdown()
 
 

@@ -234,8 +234,10 @@ def test_who_hangs_is_not_given_one_copy_after_the_other(
 
 @pytest.mark.parametrize(("mode", "reason"), [("302", "redirect"), ("400", "rejected"), ("404", "rejected")])
 def test_what_is_never_taken_is_counted(
-    over_http: HttpCollector, to: Callable[..., Sdk], mode: str, reason: str
+    over_http: HttpCollector, to: Callable[..., Sdk], monkeypatch: pytest.MonkeyPatch, mode: str, reason: str
 ) -> None:
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "3600000")
+    monkeypatch.setenv("OTEL_BLRP_SCHEDULE_DELAY", "3600000")
     over_http.mode, over_http.headers = mode, {"location": f"{endpoint(over_http)}/login"}
     sdk = to("http", endpoint(over_http))
     sdk.emit(3)
@@ -273,7 +275,7 @@ def test_partial_success_is_counted(protocol: str, collector: Any, to: Callable[
 def test_a_hostile_answer_costs_an_attempt_and_no_more(
     over_http: HttpCollector, to: Callable[..., Sdk], monkeypatch: pytest.MonkeyPatch, mode: str, reason: str
 ) -> None:
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.4")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.4" if reason == "timeout" else "15")
     over_http.mode = mode
     sdk = to("http", endpoint(over_http))
     tracemalloc.start()
@@ -362,7 +364,11 @@ def test_a_batch_that_is_too_large_goes_in_pieces(protocol: str, collector: Any,
     assert len(cut) < 70_000
 
 
-def test_what_the_collector_finds_too_large_goes_in_halves(over_http: HttpCollector, to: Callable[..., Sdk]) -> None:
+def test_what_the_collector_finds_too_large_goes_in_halves(
+    over_http: HttpCollector, to: Callable[..., Sdk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "3600000")
+    monkeypatch.setenv("OTEL_BLRP_SCHEDULE_DELAY", "3600000")
     over_http.mode = "413"
     sdk = to("http", endpoint(over_http))
     sdk.emit(8)
