@@ -15,7 +15,7 @@ ID: Final = "R3"
 TITLE: Final = "An outage of the collector, memory only"
 HOW: Final = (
     "500 spans and log records a second for 60 s; from 10 s to 40 s the collector refuses, hangs, or answers 503. Lost and "
-    "twice: spans and log records together; drained: seconds from its return until no span comes late any more"
+    "twice: spans and log records together; memory: growth at its peak; drained: seconds from its return until no span comes late any more"
 )
 PASS: Final = "nothing lost or twice, drained within 10 s, memory grows by at most 48 MB"
 LATE: Final = 5.5
@@ -26,7 +26,7 @@ from benchmarks.faults import emit
 number = emit.steadily(500, 2)
 before = emit.resident()
 emit.steadily(500, float(emit.os.environ["FAULTS_SECONDS"]) - 2, number)
-emit.say(grown=emit.resident() - before)
+emit.say(grown=emit.peak() - before)
 """
 
 
@@ -78,7 +78,8 @@ def _cell(
         twice += sum((arrived - wanted).values())
     name = f"{fault}, {protocol}"
     results[name] = {
-        f"{name}: lost of {2 * emitted}": lost,
+        f"{name}: emitted": 2 * emitted,
+        f"{name}: lost": lost,
         f"{name}: twice": twice,
         f"{name}: drained (s)": round(max(0.0, collector.taken.last_late(LATE) - back), 1),
         f"{name}: memory (MB)": round(grown, 1),
@@ -87,5 +88,5 @@ def _cell(
 
 def reached(figures: Figures) -> bool:
     """Whether it passes."""
-    limits = {"lost": 0.0, "twice": 0.0, "drained": 10.0, "memory": 48.0}
+    limits = {"emitted": 1e9, "lost": 0.0, "twice": 0.0, "drained": 10.0, "memory": 48.0}
     return all(float(value) <= limits[key.split(": ")[1].split()[0]] for key, value in figures.items())
