@@ -65,7 +65,7 @@ class Plan:
     quick: bool
 
 
-_ROUNDS: Final[dict[Workload, int]] = {"isolated": 3, "mock": 2, "http": 2, "wire": 2, "gateway": 2}
+_ROUNDS: Final[dict[Workload, int]] = {"isolated": 3, "mock": 2, "http": 2, "sdk": 2, "wire": 2, "gateway": 2}
 FULL: Final = Plan(rounds=_ROUNDS, seconds=80, memory=20_000, stalls=(6, 6), quick=False)
 QUICK: Final = Plan(rounds={"isolated": 1, "http": 1, "wire": 1}, seconds=15, memory=2_000, stalls=(3, 4), quick=True)
 

@@ -11,12 +11,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-Workload = Literal["isolated", "mock", "http", "wire", "gateway"]
+Workload = Literal["isolated", "mock", "http", "sdk", "wire", "gateway"]
 
 WORKLOADS: Final[Mapping[Workload, str]] = {
     "isolated": "hollow litellm.Router: the telemetry's own work, hot",
     "mock": "litellm.Router, mock_response (no network)",
     "http": "litellm.Router, an upstream over HTTP in another process",
+    "sdk": "bare SDK of OpenAI (no router), httpx with a hollow pool of connections",
     "wire": "FastAPI gateway on bare httpx, no LiteLLM",
     "gateway": "FastAPI gateway on litellm.Router, an upstream over HTTP",
 }
@@ -24,7 +25,8 @@ WORKLOADS: Final[Mapping[Workload, str]] = {
 
 ROUTER: Final[tuple[Workload, ...]] = ("isolated", "mock", "http")
 GATEWAY: Final[tuple[Workload, ...]] = ("wire", "gateway")
-EVERYWHERE: Final = (*ROUTER, *GATEWAY)
+SDK: Final[tuple[Workload, ...]] = ("sdk",)
+EVERYWHERE: Final = (*ROUTER, *SDK, *GATEWAY)
 
 OPENAI_SDK_ONLY: Final = "hooks the openai SDK, which mock_response does not pass"
 OWN_SPANS: Final = 2
@@ -107,7 +109,7 @@ def _none(environment: str, **absent: str) -> Configuration:
         title=f"none ({environment})",
         environment=environment,
         kind="control",
-        workloads=EVERYWHERE if environment in {HOME, STOCK} else ROUTER,
+        workloads=EVERYWHERE if environment in {HOME, STOCK} else (*ROUTER, *(() if environment == "openlit" else SDK)),
         absent=absent,
     )
 
@@ -150,7 +152,17 @@ CONFIGURATIONS: Final = (
         setup="genai_openai",
         spans=1,
         metric="gen_ai.client.operation.duration",
+        workloads=(*ROUTER, *SDK),
         absent={"mock": OPENAI_SDK_ONLY},
+    ),
+    Configuration(
+        name="stock-httpx",
+        kind="control",
+        title="OpenTelemetry httpx: the HTTP request alone",
+        environment=STOCK,
+        setup="stock_httpx",
+        spans=1,
+        workloads=SDK,
     ),
     Configuration(
         name="stock-otel",
@@ -180,6 +192,7 @@ CONFIGURATIONS: Final = (
         variant=True,
         environ={"TRACELOOP_TRACE_CONTENT": "false"},
         spans=1,  # its metrics leave streams out
+        workloads=(*ROUTER, *SDK),
         absent={"mock": OPENAI_SDK_ONLY},
     ),
     _none("openinference"),
@@ -190,6 +203,15 @@ CONFIGURATIONS: Final = (
         setup="openinference",
         environ={"OPENINFERENCE_HIDE_INPUTS": "true", "OPENINFERENCE_HIDE_OUTPUTS": "true"},
         spans=1,
+    ),
+    Configuration(
+        name="openinference-openai",
+        title="OpenInference openai, content hidden",
+        environment="openinference",
+        setup="openinference_openai",
+        environ={"OPENINFERENCE_HIDE_INPUTS": "true", "OPENINFERENCE_HIDE_OUTPUTS": "true"},
+        spans=1,
+        workloads=SDK,
     ),
     _none("openlit"),
     Configuration(

@@ -47,6 +47,12 @@ what travels.
 - **Memory.** Resident set after a full garbage collection, plain requests at concurrency 32, one process each.
 """
 
+SDK: Final = """\
+- **SDK.** The SDK of OpenAI without a router: real httpx and its transport, on a pool of connections within the process that
+  answers at once, each event of a stream in a piece of its own. What is added is what watching one call costs at the wire, and
+  each chunk; OpenTelemetry's instrumentation of httpx sees the HTTP request alone.
+"""
+
 NOT_MEASURED: Final = """\
 ## What is not measured here
 
@@ -101,7 +107,15 @@ def _rounded(value: Any) -> Any:
 def document(results: Mapping[str, Any]) -> str:
     """Return the page for one run's results."""
     return "\n".join(
-        [METHOD, *_machine(results), *_goals(results), *_ratios(results), tables_of(results), NOT_MEASURED]
+        [
+            METHOD.rstrip("\n"),
+            SDK if "sdk" in results["workloads"] else "",
+            *_machine(results),
+            *_goals(results),
+            *_ratios(results),
+            tables_of(results),
+            NOT_MEASURED,
+        ]
     )
 
 

@@ -124,7 +124,7 @@ class Round:
             return None
 
     def _start(self, wanted: Sequence[Configuration], stack: ExitStack) -> None:
-        upstream = None if self._workload in {"isolated", "mock"} else self._servers.upstream
+        upstream = None if self._workload in {"isolated", "mock", "sdk"} else self._servers.upstream
         for first in range(0, len(wanted), STARTING):
             some = wanted[first : first + STARTING]
             self._tell(f"starting {', '.join(one.name for one in some)}")

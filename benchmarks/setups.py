@@ -60,6 +60,12 @@ def stock_otel() -> None:
     import_module("opentelemetry.instrumentation.httpx").HTTPXClientInstrumentor().instrument()
 
 
+def stock_httpx() -> None:
+    """OpenTelemetry's instrumentation of httpx alone."""
+    sdk()
+    import_module("opentelemetry.instrumentation.httpx").HTTPXClientInstrumentor().instrument()
+
+
 def openllmetry_litellm() -> None:
     """OpenLLMetry's instrumentation of LiteLLM."""
     sdk()
@@ -76,6 +82,12 @@ def openinference() -> None:
     """OpenInference's instrumentation of LiteLLM; it has no metrics."""
     sdk()
     import_module("openinference.instrumentation.litellm").LiteLLMInstrumentor().instrument()
+
+
+def openinference_openai() -> None:
+    """OpenInference's instrumentation of the openai SDK; it has no metrics."""
+    sdk()
+    import_module("openinference.instrumentation.openai").OpenAIInstrumentor().instrument()
 
 
 def openlit() -> None:
@@ -101,10 +113,12 @@ SETUPS: Mapping[str, Callable[[], None]] = {
         litellm_otel,
         litellm_prometheus,
         genai_openai,
+        stock_httpx,
         stock_otel,
         openllmetry_litellm,
         openllmetry_openai,
         openinference,
+        openinference_openai,
         openlit,
     )
 }

@@ -47,6 +47,11 @@ SHAPES: Final[Mapping[Workload, Shape]] = {
         warm_up={("plain", 1): 600, ("stream", 1): 20},
         turns=(("plain", 1), ("stream", 1)),
     ),
+    "sdk": Shape(
+        cells={("plain", 1): 200, ("stream", 1): 20},
+        warm_up={("plain", 1): 200, ("stream", 1): 10},
+        turns=(("plain", 1), ("stream", 1)),
+    ),
     "mock": _ROUTER,
     "http": _ROUTER,
     "wire": _GATEWAY,

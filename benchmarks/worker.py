@@ -75,6 +75,8 @@ async def _begin(setup: str, workload: str, upstream: str | None) -> Sender:
         hollow: Any = import_module("benchmarks.hollow.load")
         return await hollow.hollowed(setups.SETUPS[setup], callback=setup in setups.CALLBACKS)
     setups.SETUPS[setup]()
+    if workload == "sdk":
+        return import_module("benchmarks.sdk").SdkLoad()
     if workload in {"wire", "gateway"}:
         assert upstream is not None  # the parent gives one
         return getattr(import_module("benchmarks.asgi"), workload)(upstream)

@@ -48,12 +48,19 @@ def serve() -> Generator[Any]:
     """Serve ASGI applications in threads until the end of the session."""
     running: list[tuple[uvicorn.Server, threading.Thread]] = []
 
-    def start(app: Any) -> str:
+    def start(app: Any, **options: Any) -> str:
         listening = socket.socket()
         listening.bind(("127.0.0.1", 0))
         # On a slow machine a connection may idle for seconds; that it is then closed is not what is tested.
-        config = uvicorn.Config(app, log_level="critical", access_log=False, lifespan="off", timeout_keep_alive=60)
-        server = uvicorn.Server(config)
+        settings: dict[str, Any] = {
+            "http": "h11",
+            "log_level": "critical",
+            "access_log": False,
+            "lifespan": "off",
+            "timeout_keep_alive": 60,
+            **options,
+        }
+        server = uvicorn.Server(uvicorn.Config(app, **settings))
         thread = threading.Thread(target=lambda: server.run(sockets=[listening]), daemon=True)
         thread.start()
         running.append((server, thread))
@@ -62,8 +69,9 @@ def serve() -> Generator[Any]:
         return f"http://127.0.0.1:{listening.getsockname()[1]}"
 
     yield start
-    for server, thread in running:
+    for server, _ in running:
         server.should_exit = server.force_exit = True
+    for _, thread in running:
         thread.join(10)
 
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from benchmarks.micro._passes import Passes, expect, repeated, turns
 from otel_llm_router import _sanitize
-from otel_llm_router.instrumentation.asgi import _hooks
+from otel_llm_router.instrumentation.asgi import _mending
 
 KB: Final = 1024
 PLAIN: Final = "a model's name, " * (KB // 16)
@@ -26,7 +26,7 @@ def measure(*, quick: bool) -> Passes:
         "redaction per KB, text, ASCII": lambda: _sanitize.text(PLAIN, KB),
         "redaction per KB, text, control characters": lambda: _sanitize.text(MIXED, KB),
         "redaction per KB, text, cut": lambda: _sanitize.text(PLAIN),
-        "redaction per KB, query of a URL": lambda: _hooks._without_values(QUERY),  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        "redaction per KB, query of a URL": lambda: _mending._without_values(QUERY),  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     }
     kept, mended, cut, query = (call() for call in calls.values())
     expect("unchanged text", kept == PLAIN, True)

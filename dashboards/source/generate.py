@@ -16,7 +16,7 @@ from typing import Final
 
 from benchmarks import report
 from benchmarks.faults import report as faults
-from dashboards.source import alerts, recording, runbooks
+from dashboards.source import alerts, compatibility, recording, runbooks
 from dashboards.source.rules import RUNBOOKS
 from otel_llm_router.cli import _catalogue
 
@@ -60,6 +60,7 @@ GENERATED: Final[Mapping[Path, Callable[[], str]]] = {
     Path("docs/configuration.md"): _catalogue.configuration_page,
     Path("docs/overhead.md"): report.committed,
     Path("docs/reliability.md"): faults.committed,
+    Path("docs/compatibility.md"): compatibility.text,
 }
 """Every generated file, relative to the repository, and what renders it."""
 

@@ -32,6 +32,12 @@ def text(value: object, limit: int = MAX_TEXT) -> str:
     """Return ``value`` as text that every exporter can encode, at most ``limit`` characters long."""
     if type(value) is str and len(value) <= limit and value.isascii() and value.isprintable():
         return value
+    value = prose(value, limit)
+    return value if value.isascii() and value.isprintable() else _CONTROL.sub("\ufffd", value)
+
+
+def prose(value: object, limit: int) -> str:
+    """Return ``value`` as `text` does, but with the line breaks and control characters that it has."""
     try:
         # A subclass of str is what it contains, not what its own __str__ says: an enum member is its value.
         value = str.__str__(value if isinstance(value, str) else str(value))
@@ -39,10 +45,7 @@ def text(value: object, limit: int = MAX_TEXT) -> str:
         return UNPRINTABLE
     if len(value) > limit:
         value = value[: limit - 1] + "…"
-    if value.isascii() and value.isprintable():
-        return value
-    value = value.encode("utf-8", "replace").decode("utf-8")
-    return _CONTROL.sub("\ufffd", value)
+    return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
 
 
 def count(value: object) -> int | None:

@@ -51,6 +51,8 @@ def test_for_people_each_line_says_how_it_is() -> None:
         ("OTEL_LLM_ROUTER_SCRAPE", "no", "scrape", "ok", "no /metrics"),
         ("OTEL_LLM_ROUTER_SCRAP", "no", "options", "warn", "did you mean OTEL_LLM_ROUTER_SCRAPE?"),
         ("OTEL_LLM_ROUTER_DISABLED", "1", "options", "warn", "a kill switch is on"),
+        ("OTEL_LLM_ROUTER_PROVIDERS", "vllm:8000", "options", "fail", "'vllm:8000' is not allowed: it takes host=name"),
+        ("OTEL_LLM_ROUTER_FOREIGN", "both", "options", "warn", "it takes one of defer, own"),
         ("OTEL_CONFIG_FILE", "missing.yaml", "file", "fail", "there is no such file"),
         ("WEB_CONCURRENCY", "4", "workers", "warn", "WEB_CONCURRENCY asks for 4 workers: each counts for itself"),
         ("UVICORN_WORKERS", "2", "workers", "warn", "/metrics shows one process"),
@@ -140,12 +142,18 @@ def test_others_that_instrument_the_same_calls(monkeypatch: pytest.MonkeyPatch, 
     assert "openlit 1.34 (OpenLIT) is installed" in said
     assert "traceloop-sdk 0.40 (OpenLLMetry) is installed" in said
     assert "langfuse" in found.of("foreign", "ok")
+    assert "ours count the call without a second span" in said
     assert "TRACELOOP_TRACE_CONTENT=false" in found.of("content", "warn")
     assert "OPENINFERENCE_HIDE_INPUTS=true" in found.of("content", "warn")
 
     monkeypatch.setenv("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "openai")
     monkeypatch.setenv("TRACELOOP_TRACE_CONTENT", "false")
+    monkeypatch.setenv("OTEL_LLM_ROUTER_FOREIGN", "own")
+    install(tmp_path, "opentelemetry-instrumentation-httpx", "0.66b1")
     found = told()
+    assert "a call has two of each" in found.of("foreign", "warn")  # of those that are not switched off
+    assert "opentelemetry-instrumentation-httpx: a span of the HTTP request" in found.of("foreign", "ok")
+    assert "if LiteLLM's callbacks name otel: " in found.of("foreign", "ok")
     assert "is installed and switched off" in found.of("foreign", "ok")
     assert "OpenLLMetry" not in found.of("content")
 

@@ -53,3 +53,14 @@ def test_the_kill_switch(python: Callable[..., subprocess.CompletedProcess[str]]
     (path / "mine.py").write_text("def chat(model):\n    return model\n")
     done = python(CODE, path=path, OTEL_LLM_ROUTER_HOOKS="mine:chat=request", OTEL_LLM_ROUTER_DISABLED="true")
     assert done.stdout == "smart\n", done.stderr
+
+
+def test_options_of_the_wire(python: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    code = """
+from otel_llm_router import telemetry
+from otel_llm_router.instrumentation._protocols.providers import provider_of
+print(telemetry.default.foreign, provider_of("gpu-1", 8000), provider_of("gpu-2"))
+"""
+    done = python(code, "--llm_router_foreign", "own", OTEL_LLM_ROUTER_PROVIDERS="gpu-1:8000=vllm,gpu")
+    assert done.stdout == "own vllm None\n", done.stderr
+    assert done.stderr.count("OTEL_LLM_ROUTER_PROVIDERS: 'gpu' is not allowed") == 1

@@ -49,10 +49,10 @@ def test_an_option_is_complete_and_its_default_is_allowed(option: Option):
     assert option.flag == "--llm_router_" + option.name
     assert re.fullmatch(r"[a-z][a-z_]*", option.name)
     assert option.description.endswith(".")
-    types = {"bool": bool, "int": int, "float": float, "str": str, "choice": str, "path": str}
+    types = {"bool": bool, "int": int, "float": float, "str": str, "choice": str, "path": str, "set": str}
     assert type(option.default) is types[option.type]
-    assert bool(option.choices) == (option.type == "choice")
-    if option.choices:
+    assert bool(option.choices) == (option.type in {"choice", "set"})
+    if option.type == "choice":
         assert option.default in option.choices
     if isinstance(option.default, (int, float)) and not isinstance(option.default, bool):
         assert option.minimum is None or option.default >= option.minimum
@@ -77,6 +77,10 @@ def test_every_module_level_option_is_listed():
         (Option(name="a", env="OTEL_A", type="bool", default=True, description=""), "true or false"),
         (Option(name="a", env="OTEL_A", type="str", default="", description=""), "any text"),
         (Option(name="a", env="OTEL_A", type="choice", default="x", choices=("x", "y"), description=""), "one of x, y"),
+        (
+            Option(name="a", env="OTEL_A", type="set", default="", choices=("x", "y"), description=""),
+            "any of x, y, with commas between them",
+        ),
         (Option(name="a", env="OTEL_A", type="int", default=0, description=""), "a whole number"),
         (
             Option(name="a", env="OTEL_A", type="int", default=0, minimum=1, description=""),

@@ -47,6 +47,26 @@ def test_a_deployment_is_in_rotation_until_it_cools_down_and_again_afterwards(
     assert point.labels == {"deployment": "us-1", "provider": "azure", "model": "gpt-4o"}
 
 
+def test_how_long_a_cool_down_lasts_yet_and_that_it_is_over(captured: testing.Captured, now: list[float]):
+    router.deployment("us-1", provider="azure", model="gpt-4o")
+    router.cooldown("eu-1", provider="openai", model="gpt-4o", seconds=60, error=ProviderError())
+    now[0] += 20
+    (point,) = captured.points("llm_router.cooldown.remaining")
+    assert point.value == 40
+    assert point.labels == {
+        "deployment": "eu-1", "provider": "openai", "model": "gpt-4o", "error_type": "rate_limit"
+    }  # fmt: skip
+    assert not captured.events("llm_router.cooldown.left")
+    now[0] += 40
+    assert captured.points("llm_router.cooldown.remaining") == []
+    _states(captured)
+    _states(captured)
+    (left,) = captured.events("llm_router.cooldown.left")
+    assert left.attributes == {"llm_router.deployment.id": "eu-1", "llm_router.cooldown.seconds": 60.0}
+    router.cooldown("eu-1", seconds=5)
+    assert _states(captured)["eu-1"] == 1
+
+
 def test_a_cool_down_is_counted_told_and_an_event_of_the_request(captured: testing.Captured):
     with router.request(model="smart"):
         router.cooldown("eu-1", provider="openai", model="gpt-4o", seconds=5, error=ProviderError())

@@ -20,6 +20,7 @@ _COMMANDS: Final = {
     "doctor": ("otel_llm_router.cli.doctor.command", "doctor", "Say what is wrong with a set-up, and what to do."),
     "hash-password": ("otel_llm_router.cli.hash_password", "hash_password", "Hash a password for the scrape server."),
     "rules": ("otel_llm_router.cli.rules", "rules", "List and export the Prometheus rules."),
+    "run": ("otel_llm_router.cli.run", "run", "Start an application, instrumented."),
     "signals": ("otel_llm_router.cli.signals", "signals", "Print the catalogue of signals."),
 }
 """Name of each command: module, attribute, first line of help."""
@@ -48,7 +49,7 @@ class _Lazy(click.Group):
 def main() -> None:
     """OpenTelemetry for LLM routers and gateways.
 
-    An application is instrumented by starting it under opentelemetry-instrument:
+    An application is instrumented by starting it with run, or under opentelemetry-instrument:
 
-        opentelemetry-instrument uvicorn app:app
+        otel-llm-router run -- uvicorn app:app
     """

@@ -192,8 +192,8 @@ import otel_llm_router
 otel_llm_router.configure(
     service_name="router",
     otlp_endpoint="http://collector:4318",
-    scrape_port=9191,                                       # any option above, by its name
-    components={"profiler": False, "logs": False},          # prometheus, health, profiler, traces, logs, otlp_metrics
+    scrape_port=9191,  # any option above, by its name
+    components={"profiler": False, "logs": False},  # prometheus, health, profiler, traces, logs, otlp_metrics
     integrations={"llm_router_wire": True, "fastapi": True},  # instrumentations, by their entry points
 )
 ```

@@ -45,6 +45,8 @@ class Configurator(BaseConfigurator):
             return
         set_strict(strict=options.strict)
         telemetry.default.genai_metrics = options.genai_metrics
+        telemetry.default.foreign = options.foreign
+        telemetry.default.attribution = frozenset(options.attribution.split(",")) - {""}
         lifecycle = Lifecycle(options.exit_budget)
         try:
             if os.environ.get(CONFIG_FILE):

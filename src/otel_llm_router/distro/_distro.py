@@ -24,6 +24,17 @@ ARGUMENTS: Final[dict[str, dict[str, Any]]] = {
 """Arguments that other packages' instrumentors are loaded with, by entry point name."""
 
 
+def _chosen(name: str) -> dict[str, Any]:
+    """Return the options that an instrumentor is loaded with, by entry point name."""
+    if name in {"llm_router_logging", "logging"}:
+        chosen = settings.read()[0]
+        if name != "logging":
+            return {"export": chosen.logs, "level": chosen.logs_level, "fields": chosen.logs_fields}
+        # OpenTelemetry's own, where someone has installed it: its handler exports what we export.
+        return {"enable_log_auto_instrumentation": False} if chosen.logs else {}
+    return ARGUMENTS.get(name, {})
+
+
 def disabled() -> bool:
     """Whether the kill switch is on."""
     return settings.sdk_disabled() or settings.read()[0].disabled
@@ -49,7 +60,7 @@ class Distro(BaseDistro):
         if disabled():
             return
         try:
-            arguments = {**ARGUMENTS.get(entry_point.name, {}), **kwargs}
+            arguments = {**_chosen(entry_point.name), **kwargs}
             super().load_instrumentor(entry_point, **arguments)  # pyright: ignore[reportUnknownMemberType]
         except (DependencyConflictError, ImportError):
             raise

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from otel_llm_router.signals import Option, options
 
 if TYPE_CHECKING:  # all of `telemetry` comes with it, which a process that is switched off does not need
-    from otel_llm_router.telemetry import GenAIMetrics
+    from otel_llm_router.telemetry import ForeignRule, GenAIMetrics
 
 DOCUMENTATION: Final = "docs/configuration.md"
 
@@ -50,8 +50,11 @@ class Settings:
     scrape_tls_key: str
     scrape_tls_client_ca: str
     genai_metrics: GenAIMetrics
+    foreign: ForeignRule
+    providers: str
     label_limit: int
     label_idle: float
+    attribution: str
     process_metrics: bool
     hooks: str
     hooks_file: str
@@ -65,6 +68,11 @@ class Settings:
     health_inference_url: str
     health_inference_model: str
     health_inference_key: str = field(repr=False)
+    redis_cache_keys: str
+    redis_observe: str
+    logs: bool
+    logs_level: str
+    logs_fields: bool
     exit_budget: float
     queue_bytes: int
     fast_path: bool
@@ -102,30 +110,36 @@ def parse(option: Option, text: str, variable: str) -> bool | int | float | str:
     Raises:
         OptionError: the text is not an allowed value.
     """
-    wrong = OptionError(f"{variable}={text!r} is not allowed: it takes {option.allowed} (see {DOCUMENTATION})")
-    if option.type == "bool":
-        if text.lower() in _TRUE | _FALSE:
-            return text.lower() in _TRUE
-        raise wrong
-    if option.type == "choice":
-        if text.lower() in option.choices:
-            return text.lower()
-        raise wrong
-    if option.type == "path":
-        if _PATH.fullmatch(text):
-            return text.rstrip("/") or "/"
-        raise wrong
     if option.type == "str":
         return text
+    value = _number(option, text) if option.type in {"int", "float"} else _word(option, text)
+    if value is None:
+        raise OptionError(f"{variable}={text!r} is not allowed: it takes {option.allowed} (see {DOCUMENTATION})")
+    return value
+
+
+def _word(option: Option, text: str) -> bool | str | None:
+    """Read one of a few words, several of them, or a path; None where it is none."""
+    word = text.lower()
+    if option.type == "bool":
+        return word in _TRUE if word in _TRUE | _FALSE else None
+    if option.type == "choice":
+        return word if word in option.choices else None
+    if option.type == "path":
+        return (text.rstrip("/") or "/") if _PATH.fullmatch(text) else None
+    parts = {part.strip() for part in word.split(",")} - {""}
+    return ",".join(one for one in option.choices if one in parts) if parts <= set(option.choices) else None
+
+
+def _number(option: Option, text: str) -> int | float | None:
+    """Read a number; None where it is none, or not an allowed one."""
     try:
         number = int(text) if option.type == "int" else float(text)
     except ValueError:
-        raise wrong from None
+        return None
     too_small = option.minimum is not None and number < option.minimum
     too_large = option.maximum is not None and number > option.maximum
-    if too_small or too_large or not math.isfinite(number):
-        raise wrong
-    return number
+    return None if too_small or too_large or not math.isfinite(number) else number
 
 
 def _unknown(environ: Mapping[str, str]) -> list[str]:

@@ -133,7 +133,7 @@ class LogEvent:
     source: str
 
 
-OptionType = Literal["bool", "int", "float", "str", "choice", "path"]
+OptionType = Literal["bool", "int", "float", "str", "choice", "path", "set"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -147,7 +147,7 @@ class Option:
         type: How the text is read.
         default: Value when nothing is set.
         description: What it does.
-        choices: Allowed values of a ``choice``.
+        choices: Allowed values of a ``choice``, and of each part of a ``set``.
         minimum: Smallest allowed number.
         maximum: Largest allowed number.
         aliases: Other environment variables that set the same option, weaker than ``env``.
@@ -175,6 +175,8 @@ class Option:
     @property
     def allowed(self) -> str:
         """What may be written, in words for a message."""
+        if self.type == "set":
+            return "any of " + ", ".join(self.choices) + ", with commas between them"
         if self.choices:
             return "one of " + ", ".join(self.choices)
         if self.type == "bool":

@@ -162,7 +162,7 @@ ERROR_KIND = Attribute(
 )
 COMPONENT = Attribute(
     key="component",
-    description="Where it happened: ``router`` (a request failed), ``upstream`` (an attempt failed), or the application's own word.",
+    description="Where it happened: ``router`` (a request failed), ``client`` (it failed by what its client sent), ``upstream`` (an attempt failed), or the application's own word.",
     bound=40,
 )
 SEVERITY = Attribute(
@@ -185,7 +185,22 @@ SAVED_BY = Attribute(
     values=("cache", "routing"),
 )
 SCOPE = Attribute(key="scope", description="What a budget or limit applies to.", bound=100, client_chosen=True)
-LIMIT_KIND = Attribute(key="kind", description="What is limited.", values=("requests", "tokens"), domain="limit_kind")
+LIMIT_KIND = Attribute(
+    key="kind",
+    description="What is limited; ``parallel_requests`` are those in flight at once.",
+    values=("requests", "tokens", "parallel_requests"),
+    domain="limit_kind",
+)
+TEAM = Attribute(key="team", description="Team of the caller; only where configured.", bound=100)
+USER = Attribute(key="user", description="The caller; only where configured.", bound=100, client_chosen=True)
+KEY = Attribute(
+    key="key",
+    description="Alias of the caller's key, or a hash of it, never the key; only where configured.",
+    bound=100,
+)
+ORGANIZATION = Attribute(
+    key="organization", description="Organization of the caller; only where configured.", bound=100
+)
 ABORT_SIDE = Attribute(
     key="side",
     description="Who broke the stream off: ``client`` or ``upstream``.",
@@ -263,6 +278,9 @@ WASTE_REASON = Attribute(
 REQUEST_MODEL = Attribute(key="llm_router.request.model", description="Model (group) that the client asked for.")
 RESPONSE_MODEL = Attribute(key="llm_router.response.model", description="Model that answered.")
 REQUEST_USER = Attribute(key="user.id", description="Caller, where the application names one; spans only.")
+TEAM_SPAN = Attribute(key="llm_router.team", description="Team of the caller.")
+KEY_SPAN = Attribute(key="llm_router.key", description="Alias of the caller's key, or a hash of it, never the key.")
+ORGANIZATION_SPAN = Attribute(key="llm_router.organization", description="Organization of the caller.")
 STRATEGY_SPAN = Attribute(key="llm_router.strategy", description="Routing strategy.")
 CANDIDATES = Attribute(
     key="llm_router.decision.candidates",

@@ -36,6 +36,13 @@ COOLDOWN = LogEvent(
     attributes=(a.DEPLOYMENT_SPAN, a.ERROR_TYPE_SPAN, a.COOLDOWN_SECONDS),
     source="design: cool-downs",
 )
+COOLDOWN_LEFT = LogEvent(
+    name="llm_router.cooldown.left",
+    severity="INFO",
+    description="A deployment's cool-down is over, as seen when metrics are collected.",
+    attributes=(a.DEPLOYMENT_SPAN, a.COOLDOWN_SECONDS),
+    source="design: cool-downs",
+)
 MODEL_LOADED = LogEvent(
     name="llm_router.model.loaded",
     severity="INFO",
@@ -98,6 +105,7 @@ EVENTS = (
     INFERENCE_ABORTED,
     FALLBACK,
     COOLDOWN,
+    COOLDOWN_LEFT,
     MODEL_LOADED,
     MODEL_LOAD_FAILED,
     MODEL_UNLOADED,

@@ -145,6 +145,28 @@ GENAI_METRICS = Option(
     choices=("old", "new", "both", "none"),
     description="Which names of the GenAI semantic conventions are emitted beside ours, while upstream renames them.",
 )
+FOREIGN = Option(
+    name="foreign",
+    env="OTEL_LLM_ROUTER_FOREIGN",
+    type="choice",
+    default="defer",
+    choices=("defer", "own"),
+    description=(
+        "What becomes of a call of which another instrumentation (openai, OpenInference, OpenLLMetry) makes a span too. "
+        "`defer`: it keeps that span and its `gen_ai.*` metrics, ours count it without a second one. `own`: ours are made "
+        "beside theirs. See [wire.md](wire.md)."
+    ),
+)
+PROVIDERS = Option(
+    name="providers",
+    env="OTEL_LLM_ROUTER_PROVIDERS",
+    type="str",
+    default="",
+    description=(
+        "Providers at hosts that are nobody's known address: `host[:port]=name`, several with commas between them, 100 at "
+        "most. A host stands for those below it too. See [wire.md](wire.md)."
+    ),
+)
 LABEL_LIMIT = Option(
     name="label_limit",
     env="OTEL_LLM_ROUTER_LABEL_LIMIT",
@@ -165,6 +187,18 @@ LABEL_IDLE = Option(
         "full: its series end, and when it comes back they begin again at 0. Set it longer than the export interval: a "
         "reader of changes (delta temporality) misses what it had not read by then. 0 keeps every value for good, and so "
         "does the SDK (`OTEL_LLM_ROUTER_FAST_PATH=false`)."
+    ),
+)
+ATTRIBUTION = Option(
+    name="attribution",
+    env="OTEL_LLM_ROUTER_ATTRIBUTION",
+    type="set",
+    default="",
+    choices=("team", "user", "key", "organization"),
+    description=(
+        "Whom tokens and cost are also counted for, and whose budgets are shown: any of these, with commas between "
+        "them. Each becomes a label of `llm_router_attributed_*`, bounded by what the label declares; keys by their "
+        "alias or a hash, never themselves."
     ),
 )
 PROCESS_METRICS = Option(
@@ -278,6 +312,57 @@ HEALTH_INFERENCE_KEY = Option(
     description="Key that `inference_probe` sends as `Authorization: Bearer`.",
     secret=True,
 )
+REDIS_CACHE_KEYS = Option(
+    name="redis_cache_keys",
+    env="OTEL_LLM_ROUTER_REDIS_CACHE_KEYS",
+    type="str",
+    default="",
+    description=(
+        "Which keys in Redis are a cache's: `pattern=cache_type`, several with commas between them, as in "
+        "`answers:*=answers`. `GET`, `MGET` and `HGET` of such a key count as look-ups; see [caches.md](caches.md)."
+    ),
+)
+REDIS_OBSERVE = Option(
+    name="redis_observe",
+    env="OTEL_LLM_ROUTER_REDIS_OBSERVE",
+    type="str",
+    default="",
+    description=(
+        "Which Redis servers that the application connects to are asked about themselves: `host:port=cache_type` with "
+        "patterns, as in `*=redis`, several with commas between them; see [caches.md](caches.md)."
+    ),
+)
+LOGS = Option(
+    name="logs",
+    env="OTEL_LLM_ROUTER_LOGS",
+    type="bool",
+    default=False,
+    description=(
+        "Export the application's own log records, of the standard library's logging and of structlog, each once and with "
+        "trace ids, whatever the application does to its handlers. Messages leave as they are; see [logs.md](logs.md)."
+    ),
+    aliases=("OTEL_PYTHON_LOG_AUTO_INSTRUMENTATION", "OTEL_PYTHON_LOGGING_AUTO_INSTRUMENTATION_ENABLED"),
+)
+LOGS_LEVEL = Option(
+    name="logs_level",
+    env="OTEL_LLM_ROUTER_LOGS_LEVEL",
+    type="choice",
+    default="notset",
+    choices=("notset", "debug", "info", "warn", "warning", "error", "critical"),
+    description="Least level of the log records that are exported, beside the level that each logger has.",
+    aliases=("OTEL_PYTHON_LOG_HANDLER_LEVEL",),
+)
+LOGS_FIELDS = Option(
+    name="logs_fields",
+    env="OTEL_LLM_ROUTER_LOGS_FIELDS",
+    type="bool",
+    default=False,
+    description=(
+        "Give each log record `otelTraceID`, `otelSpanID`, `otelTraceSampled` and `otelServiceName`, for the application's "
+        "own formatters, and each event of structlog's printing loggers `trace_id` and `span_id`."
+    ),
+    aliases=("OTEL_PYTHON_LOG_CORRELATION",),
+)
 EXIT_BUDGET = Option(
     name="exit_budget",
     env="OTEL_LLM_ROUTER_EXIT_BUDGET",
@@ -335,8 +420,11 @@ OPTIONS = (
     SCRAPE_TLS_KEY,
     SCRAPE_TLS_CLIENT_CA,
     GENAI_METRICS,
+    FOREIGN,
+    PROVIDERS,
     LABEL_LIMIT,
     LABEL_IDLE,
+    ATTRIBUTION,
     PROCESS_METRICS,
     HOOKS,
     HOOKS_FILE,
@@ -350,6 +438,11 @@ OPTIONS = (
     HEALTH_INFERENCE_URL,
     HEALTH_INFERENCE_MODEL,
     HEALTH_INFERENCE_KEY,
+    REDIS_CACHE_KEYS,
+    REDIS_OBSERVE,
+    LOGS,
+    LOGS_LEVEL,
+    LOGS_FIELDS,
     EXIT_BUDGET,
     QUEUE_BYTES,
     FAST_PATH,
@@ -366,5 +459,7 @@ STANDARD_DEFAULTS = {
     "OTEL_EXPORTER_OTLP_COMPRESSION": "gzip",
     # Read once, when the first HTTP instrumentation is loaded.
     "OTEL_SEMCONV_STABILITY_OPT_IN": "http",
+    # Scrapes and probes are no requests to a router: of HTTP requests by these paths there are no spans and no counts.
+    "OTEL_PYTHON_EXCLUDED_URLS": "/metrics/?$,/health(/[a-z]+)?/?$,/healthz$,/livez$,/readyz$",
 }
 """Standard variables that get another default; one that is set is never changed."""

@@ -16,10 +16,12 @@ With no OpenTelemetry SDK set up, all of it does nothing; nothing in it raises i
 from otel_llm_router.telemetry import _guard
 from otel_llm_router.telemetry._attempt import Attempt, Target
 from otel_llm_router.telemetry._cache import Cache
+from otel_llm_router.telemetry._caller import Caller
 from otel_llm_router.telemetry._connection import Connection
 from otel_llm_router.telemetry._custom import Counter, Histogram
 from otel_llm_router.telemetry._decision import Decision
 from otel_llm_router.telemetry._fallback import Fallback
+from otel_llm_router.telemetry._foreign import Rule as ForeignRule
 from otel_llm_router.telemetry._genai import Names as GenAIMetrics
 from otel_llm_router.telemetry._models import ModelLoad
 from otel_llm_router.telemetry._queue import Queue
@@ -46,6 +48,7 @@ model_unloaded = default.model_unloaded
 observe_queue = default.observe_queue
 observe_cache = default.observe_cache
 observe_connections = default.observe_connections
+observe_redis = default.observe_redis
 budget = default.budget
 saved = default.saved
 rate_limit = default.rate_limit
@@ -60,10 +63,12 @@ histogram = default.histogram
 __all__ = [
     "Attempt",
     "Cache",
+    "Caller",
     "Connection",
     "Counter",
     "Decision",
     "Fallback",
+    "ForeignRule",
     "GenAIMetrics",
     "Histogram",
     "ModelLoad",
@@ -91,6 +96,7 @@ __all__ = [
     "observe_cache",
     "observe_connections",
     "observe_queue",
+    "observe_redis",
     "queue",
     "rate_limit",
     "rate_limited",

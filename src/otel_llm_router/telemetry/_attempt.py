@@ -79,7 +79,8 @@ class Attempt(Block):
         reason: Why it is made.
         began: When it began, by ``perf_counter_ns``; now when left out.
         seen_below: Whether it was noticed beneath the application, which may yet speak of it itself.
-        foreign: Whether another instrumentation makes the span and the GenAI metrics of the call.
+        foreign: Name of another instrumentation that makes the span of the call, or None.
+        late: Whether another's span may yet begin: ours is made when that is known.
     """
 
     # What every attempt begins with stands on the class: an instance holds what differs.
@@ -96,7 +97,8 @@ class Attempt(Block):
     seen_below = False
     unclaimed = False
     reads_answer = False
-    foreign = False
+    foreign: str | None = None
+    late = False
     http_status: int | None = None
     span: Span = INVALID_SPAN
     leave_flight: Callable[[], None] = staticmethod(nothing)
@@ -115,7 +117,8 @@ class Attempt(Block):
         reason: Reason,
         began: int | None = None,
         seen_below: bool = False,
-        foreign: bool = False,
+        foreign: str | None = None,
+        late: bool = False,
     ) -> None:
         self.began = time.perf_counter_ns() if began is None else began
         self.request = request
@@ -129,19 +132,37 @@ class Attempt(Block):
         self._open = [True]
         if seen_below:
             self.seen_below = self.unclaimed = True
-        if foreign:
-            self.foreign = True
+        if foreign is not None:
+            self.foreign = foreign
+        base = request.context
+        if late:
+            self.late = True
         recorder = request.recorder
         try:
             self.leave_flight = recorder.enter(routing.ATTEMPTS_IN_FLIGHT, target.provider, target.model)
         except BaseException as error:  # noqa: BLE001  # the guard, in the form that costs nothing
             _guard.caught("attempt.begin", error)
         try:
-            if not foreign:
-                self.span = recorder.start_span(spans.ATTEMPT, self._describe, request.context, self.wall)
+            if foreign is not None:
+                base = _context.within(request)
+            elif not late:
+                self.span = recorder.start_span(spans.ATTEMPT, self._describe, base, self.wall)
         except BaseException as error:  # noqa: BLE001  # see above
             _guard.caught("attempt.span", error)
-        self.context: Context = _context.with_attempt(self, self.span, request.context)
+        self.context: Context = _context.with_attempt(self, self.span, base)
+
+    def place_span(self, foreign: str | None) -> None:
+        """Make the span that waited for whether another instrumentation makes it, or take that it does."""
+        if not self.late:
+            return
+        self.late = False
+        if foreign is not None:
+            self.foreign = foreign
+            return
+        with _guard.guard("attempt.span"):
+            request = self.request
+            self.span = request.recorder.start_span(spans.ATTEMPT, self._describe, request.context, self.wall)
+            _context.give_span(self.context, self.span)
 
     def _describe(self) -> tuple[str, dict[str, Any]]:
         target = self.target
@@ -239,6 +260,7 @@ class Attempt(Block):
         if tally not in self._tallies:
             self._tallies = (*self._tallies, tally)
             if len(self._tallies) == 1 and tally.first is not None:
+                self.place_span(None)
                 add_event(self.span, spans.FIRST_TOKEN_EVENT, {})
 
     @property
@@ -309,6 +331,8 @@ class Attempt(Block):
                 self.usage = self._noted
             self.outcome = outcome
             self.error_type = error_type
+            if self.late:
+                self.place_span(None)
             now = time.perf_counter_ns() if at is None else at
             elapsed = max(0, now - self.began)
             self.request.attempt_ended(self, now)

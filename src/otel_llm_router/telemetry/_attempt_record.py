@@ -11,7 +11,7 @@ from opentelemetry.trace import StatusCode
 
 from otel_llm_router.signals import Attribute, attributes
 from otel_llm_router.signals.instruments import requests, routing
-from otel_llm_router.telemetry import _context, _genai, _guard
+from otel_llm_router.telemetry import _context, _foreign, _genai, _guard
 from otel_llm_router.telemetry._recorder import Records, set_attributes
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def record(attempt: Attempt, seconds: float) -> None:
     _add_tokens(records, attempt, called)
     if attempt.outcome == attributes.ERROR:
         _add_failure(records, attempt, called)
-    if not attempt.foreign:
+    if attempt.foreign is None or not _foreign.makes_metrics(attempt.foreign):
         _genai.add(records, attempt, attempt.request.telemetry.genai_metrics, seconds)
     recorder.record_all(records)
     record_cost(attempt)
@@ -55,8 +55,12 @@ def answered(attempt: Attempt) -> bool:
 
 def _add_tokens(records: Records, attempt: Attempt, called: tuple[str, str]) -> None:
     usage = attempt.usage
+    request = attempt.request
+    wanted = request.telemetry.attribution
     for kind, value in usage.items():
         records.append((routing.TOKENS, value, (*called, kind, usage.source)))
+        if wanted:
+            records.append((routing.ATTRIBUTED_TOKENS, value, (*request.caller.labels(wanted), kind)))
     if usage.invalid:
         records.append((routing.USAGE_MISSING, 1, (*called, "invalid")))
     elif usage.source != "reported" and answered(attempt):
@@ -85,6 +89,9 @@ def record_cost(attempt: Attempt) -> None:
         attempt.cost_recorded = True
         value, source = attempt.known_cost
         recorder.record(routing.COST, value, target.provider, target.model, attempt.outcome, source)
+        wanted = attempt.request.telemetry.attribution
+        if wanted:
+            recorder.record(routing.ATTRIBUTED_COST, value, *attempt.request.caller.labels(wanted))
     elif attempt.outcome == attributes.SUCCESS and not attempt.cost_pending:
         attempt.cost_recorded = True
         recorder.record(routing.COST_UNPRICED, 1, target.provider, target.model)
@@ -96,6 +103,7 @@ def end_span(attempt: Attempt, elapsed: int, http_status: int | None) -> None:
     if span.is_recording():
         values: dict[Attribute, object] = {
             **attempt.details,
+            attributes.GEN_AI_OPERATION: attempt.target.operation,  # LiteLLM's callbacks write their own on it
             attributes.OUTCOME: attempt.outcome,
             attributes.GEN_AI_RESPONSE_MODEL: attempt.response_model,
             attributes.GEN_AI_STREAM: attempt.streaming or None,

@@ -23,11 +23,15 @@ from otel_llm_router.telemetry import _guard
 if TYPE_CHECKING:
     from otel_llm_router.telemetry._attempt import Attempt
     from otel_llm_router.telemetry._decision import Decision
+    from otel_llm_router.telemetry._inbound import Inbound
     from otel_llm_router.telemetry._request import Request
+    from otel_llm_router.telemetry._sdk_call import SdkCall
 
 _REQUEST = otel_context.create_key("otel_llm_router.request")
 _ATTEMPT = otel_context.create_key("otel_llm_router.attempt")
+_INBOUND = otel_context.create_key("otel_llm_router.inbound")
 _DECISION = otel_context.create_key("otel_llm_router.decision")
+_SDK_CALL = otel_context.create_key("otel_llm_router.sdk_call")
 (_SPAN,) = set_span_in_context(INVALID_SPAN, Context())
 """Where the API keeps the current span: with it, span and request enter a context in one step."""
 _replace: Callable[[Context, str, object], None] = dict.__setitem__  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
@@ -102,8 +106,36 @@ def step_back(token: Any) -> None:
 
 def current_request() -> Request | None:
     """Return the request in flight in this context, if it has not ended."""
-    request = cast("Request | None", otel_context.get_value(_REQUEST))
-    return request if request is not None and not request.ended else None
+    context = otel_context.get_current()
+    request = cast("Request | None", context.get(_REQUEST))
+    if request is not None and not request.ended:
+        return request
+    inbound = inbound_of(context)
+    if inbound is not None and inbound.request is not None and inbound.request.counted:
+        return inbound.request
+    return None
+
+
+def joined_request() -> Request | None:
+    """Return the request in flight, or begin the one that the inbound request here is, if there is any."""
+    request = current_request()
+    if request is None:
+        inbound = inbound_of(otel_context.get_current())
+        if inbound is not None:
+            return inbound.join()
+    return request
+
+
+def request_asked_for() -> Request | None:
+    """Return the request in flight, or that of an inbound request which is known to ask for a model."""
+    inbound = inbound_of(otel_context.get_current())
+    return joined_request() if inbound is not None and inbound.of_interest else current_request()
+
+
+def inbound_of(context: Context) -> Inbound | None:
+    """Return the HTTP request to the router that ``context`` is of, if it has not ended."""
+    inbound = cast("Inbound | None", context.get(_INBOUND))
+    return inbound if inbound is not None and not inbound.ended else None
 
 
 def current_attempt() -> Attempt | None:
@@ -118,9 +150,24 @@ def current_decision() -> Decision | None:
     return decision if decision is not None and decision.open else None
 
 
+def current_sdk_call() -> SdkCall | None:
+    """Return the call of a provider's SDK that this is in."""
+    return cast("SdkCall | None", otel_context.get_value(_SDK_CALL))
+
+
+def with_sdk_call(call: SdkCall, context: Context) -> Context:
+    """Return ``context`` with ``call`` as the current one."""
+    return Context({**context, _SDK_CALL: call})
+
+
 def with_decision(decision: Decision, context: Context) -> Context:
     """Return ``context`` with ``decision`` as the current one."""
     return Context({**context, _DECISION: decision})
+
+
+def with_inbound(inbound: Inbound, context: Context) -> Context:
+    """Return ``context`` with ``inbound`` as the current one."""
+    return Context({**context, _INBOUND: inbound})
 
 
 def with_request(request: Request, span: Span, context: Context) -> Context:
@@ -135,6 +182,18 @@ def with_attempt(attempt: Attempt, span: Span, context: Context) -> Context:
     if span is INVALID_SPAN:
         return Context({**context, _ATTEMPT: attempt})
     return Context({**context, _SPAN: span, _ATTEMPT: attempt})
+
+
+def give_span(context: Context, span: Span) -> None:
+    """Make ``span`` the current one of a context of an attempt's, which had none of its own."""
+    if span is not INVALID_SPAN:
+        _replace(context, _SPAN, span)
+
+
+def within(request: Request) -> Context:
+    """Return what is current, if it is within ``request``; else the context of the request."""
+    context = current()
+    return context if context.get(_REQUEST) is request else request.context
 
 
 class _Ended:

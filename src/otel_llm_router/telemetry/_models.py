@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from otel_llm_router import _sanitize
 from otel_llm_router.signals import attributes, events
 from otel_llm_router.signals.instruments import requests, resources
-from otel_llm_router.telemetry import _errors, _guard
+from otel_llm_router.telemetry import _deferred, _errors, _guard
 from otel_llm_router.telemetry._block import Block
 
 if TYPE_CHECKING:
@@ -38,6 +41,7 @@ class Models:
     def __init__(self, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
         self._loaded: dict[str, tuple[str, str]] = {}
+        self._held: dict[str, dict[object, float]] = {}
         self._lock = threading.RLock()  # a finaliser may come by in the thread that holds it
 
     def loaded(self, name: str, *, format: str, size_bytes: float | None, seconds: float | None) -> None:  # noqa: A002  # the label's name
@@ -68,6 +72,43 @@ class Models:
         telemetry.gauges.remove(resources.MODEL_MEMORY, name, format)
         if not quietly:
             telemetry.recorder.emit(events.MODEL_UNLOADED, {attributes.MODEL: name, attributes.FORMAT: format})
+
+    def hold(
+        self,
+        model: object,
+        name: str,
+        *,
+        format: str,  # noqa: A002
+        size_bytes: float | None,
+        seconds: float | None,
+    ) -> Callable[[], None]:
+        """Account for a model until the object that holds it is collected, or what is returned is called.
+
+        Objects that hold a model of the same name are one model, whose memory is that of all of them.
+        """
+        name, format, size = _sanitize.text(name), _sanitize.text(format), _sanitize.finite(size_bytes)  # noqa: A001
+        token = object()
+        with self._lock:
+            held = self._held.setdefault(name, {})
+            held[token] = size or 0
+            total = sum(held.values())
+        self.loaded(name, format=format, size_bytes=total or None, seconds=seconds)
+        # Not at exit: a process that ends has not unloaded anything.
+        gone = weakref.finalize(model, _deferred.defer, partial(self._let_go, name, format, token))
+        gone.atexit = False
+        return lambda: gone() and None
+
+    def _let_go(self, name: str, format: str, token: object) -> None:  # noqa: A002
+        with self._lock:
+            held = self._held.get(name, {})
+            held.pop(token, None)
+            total = sum(held.values())
+            if not held:
+                self._held.pop(name, None)
+        if held:
+            self._telemetry.gauges.set(resources.MODEL_MEMORY, total, name, format)
+        else:
+            self.unloaded(name)
 
     def failed(self, name: str, *, format: str, error: BaseException) -> None:  # noqa: A002
         """Account for a model that could not be loaded."""

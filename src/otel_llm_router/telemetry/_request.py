@@ -16,16 +16,19 @@ from opentelemetry.trace import INVALID_SPAN, Span
 from otel_llm_router import _sanitize
 from otel_llm_router.signals import SpanEvent, attributes, spans
 from otel_llm_router.signals.instruments import requests, routing
-from otel_llm_router.telemetry import _below, _context, _deferred, _errors, _guard, _request_record, _usage
+from otel_llm_router.telemetry import _below, _context, _deferred, _errors, _foreign, _guard, _request_record, _usage
 from otel_llm_router.telemetry._attempt import Attempt, Reason, Target
 from otel_llm_router.telemetry._block import Block
+from otel_llm_router.telemetry._caller import NOBODY, Caller
 from otel_llm_router.telemetry._decision import Decision
 from otel_llm_router.telemetry._fallback import Fallback
-from otel_llm_router.telemetry._recorder import Recorder, add_event, as_they_are, nothing
+from otel_llm_router.telemetry._recorder import Recorder, add_event, as_they_are, nothing, set_attributes
 from otel_llm_router.telemetry._streams import StreamProbe, probe_of, track
 from otel_llm_router.telemetry._tally import Tally, together
 
 if TYPE_CHECKING:
+    from otel_llm_router.telemetry._inbound import Inbound
+    from otel_llm_router.telemetry._sdk_call import SdkCall
     from otel_llm_router.telemetry._telemetry import Telemetry
 
 T = TypeVar("T")
@@ -41,9 +44,10 @@ class Request(Block):
         telemetry: What it was begun on.
         model: Model (group) that the client asked for.
         strategy: Routing strategy.
-        user: Caller; on the span only.
+        caller: Who asks.
         foreign: Whether another instrumentation makes the span of what it consists of.
         counted: Whether it is traffic; calls made in order to decide are none.
+        door: The HTTP request that it is, if that is where it was noticed.
     """
 
     # What every request begins with stands on the class: an instance holds what differs.
@@ -51,6 +55,7 @@ class Request(Block):
     cached = False
     outcome = ""
     error_type = ""
+    component = "router"
     attempts = 0
     answered_model: str | None = None
     cached_output = 0
@@ -65,7 +70,8 @@ class Request(Block):
     _waiting_since = 0
     _keep_open = False
     _driven = False
-    _with_attempt = False
+    ends_with_attempt = False
+    _sdk_call: SdkCall | None = None
     _previous: Context | None = None
 
     def __init__(
@@ -74,26 +80,31 @@ class Request(Block):
         *,
         model: str = "",
         strategy: str = "",
-        user: str | None = None,
+        caller: Caller = NOBODY,
         foreign: bool = False,
         counted: bool = True,
+        door: Inbound | None = None,
     ) -> None:
         self.telemetry = telemetry
         self.recorder: Recorder = telemetry.recorder
         self.model = _sanitize.text(model)
         self.strategy = _sanitize.text(strategy)
-        self.user = user
+        self.caller = caller
         self.counted = counted
         self.deciding: set[Decision] = set()
-        self.began = self._boundary = time.perf_counter_ns()
-        self.wall = time.time_ns()
-        self.outer: Context = _context.parent()
+        self.began = self._boundary = time.perf_counter_ns() if door is None else door.began
+        self.wall = time.time_ns() if door is None else door.wall
+        self.outer: Context = _context.parent() if door is None else door.inside
+        self._door = door is not None
         self._open = [True]
         self.attempts_open: set[Attempt] = set()
         try:
             _deferred.drain()
             if counted:
                 self.leave_flight = self.recorder.enter(requests.REQUESTS_IN_FLIGHT)
+                inbound = _context.inbound_of(self.outer)
+                if inbound is not None:
+                    inbound.give_way()
         except BaseException as error:  # noqa: BLE001  # the guard, in the form that costs nothing
             _guard.caught("request.begin", error)
         try:
@@ -105,13 +116,8 @@ class Request(Block):
         self.context: Context = _context.with_request(self, self.span, self.outer)
 
     def _describe(self) -> tuple[str, dict[str, Any]]:
-        return f"route {self.model or attributes.UNKNOWN}", as_they_are(
-            {
-                attributes.REQUEST_MODEL: self.model or None,
-                attributes.STRATEGY_SPAN: self.strategy or None,
-                attributes.REQUEST_USER: self.user,
-            }
-        )
+        named = {attributes.REQUEST_MODEL: self.model or None, attributes.STRATEGY_SPAN: self.strategy or None}
+        return f"route {self.model or attributes.UNKNOWN}", as_they_are({**named, **self.caller.attributes()})
 
     # --- what happens in between ----------------------------------------------------------------
 
@@ -144,7 +150,7 @@ class Request(Block):
         began: int | None = None,
         group: str | None = None,
         seen_below: bool = False,
-        foreign: bool = False,
+        foreign: str | None = None,
     ) -> Attempt:
         """Begin an attempt at ``target``; what library instrumentations call.
 
@@ -154,9 +160,14 @@ class Request(Block):
             began: When, by ``perf_counter_ns``; now when left out.
             group: Model (group) that a retry is counted for; the request's when left out.
             seen_below: Whether it was noticed beneath the application, which may yet speak of it itself.
-            foreign: Whether another instrumentation makes the span and the GenAI metrics of the call.
+            foreign: Name of another instrumentation that makes the span of the call.
         """
-        previous, hop = self.last_attempt, None
+        previous, hop, late = self.last_attempt, None, False
+        if not seen_below:  # else the layer below has looked
+            with _guard.guard("request.foreign"):
+                rule = self.telemetry.foreign
+                foreign = _foreign.current(rule, self.span)
+                late = foreign is None and _foreign.expected(rule)
         if previous is not None:
             with _guard.guard("request.begin_attempt"):
                 if previous.outcome != attributes.SUCCESS and reason is None:
@@ -173,6 +184,7 @@ class Request(Block):
             began=began,
             seen_below=seen_below,
             foreign=foreign,
+            late=late,
         )
         if hop is not None:
             attempt.hop = hop
@@ -248,6 +260,12 @@ class Request(Block):
                 self.answered_model = found
             self.cached_output = _usage.read(_usage.find(response)).output or 0
 
+    def attribute(self, caller: Caller) -> None:
+        """State who asks, once it is known; what was known before is replaced."""
+        with _guard.guard("request.attribute"):
+            self.caller = caller
+            set_attributes(self.span, caller.attributes())
+
     def event(self, event: SpanEvent, values: dict[attributes.Attribute, object]) -> None:
         """Add a declared event to the route span."""
         with _guard.guard("request.event"):
@@ -261,8 +279,7 @@ class Request(Block):
         if not self.attempts_open:
             self.waited += max(0, now - self._waiting_since)
         if attempt.reason == "routing":
-            if self._with_attempt:
-                self.end(attempt.outcome, attempt.error_type, at=now)
+            self._end_with(attempt, now)
             return
         self.last_attempt = attempt
         self._boundary = now
@@ -274,7 +291,10 @@ class Request(Block):
             self.delivered = before + (attempt.usage.output or 0)
         if attempt.hop is not None:
             attempt.hop.end(attempt.outcome)
-        if self._with_attempt:
+        self._end_with(attempt, now)
+
+    def _end_with(self, attempt: Attempt, now: int) -> None:
+        if self.ends_with_attempt and not (self._sdk_call is not None and self._sdk_call.keeps(self, attempt, now)):
             self.end(attempt.outcome, attempt.error_type, at=now)
 
     def attempt_withdrawn(self, attempt: Attempt) -> None:
@@ -316,9 +336,21 @@ class Request(Block):
         self._driven = True
         self.keep_open()
 
-    def end_with_attempt(self, *, yes: bool = True) -> None:
-        """Let the next end of an attempt be the request's, or not any more."""
-        self._with_attempt = yes
+    def end_with_attempt(self, call: SdkCall | None = None, *, yes: bool = True) -> None:
+        """Let the next end of an attempt be the request's, or not any more.
+
+        Args:
+            call: Call of an SDK that may try again when an attempt fails.
+            yes: Whether it is.
+        """
+        self.ends_with_attempt = yes
+        self._sdk_call = call
+
+    def uncount(self) -> None:
+        """Be no traffic after all."""
+        self.counted = False
+        leave, self.leave_flight = self.leave_flight, nothing
+        leave()
 
     # --- the end --------------------------------------------------------------------------------
 
@@ -356,6 +388,8 @@ class Request(Block):
         for attempt in tuple(self.attempts_open):
             if attempt.complete:  # its stream was read to the last word, and not to the end
                 attempt.end(at=now)
+            elif self._door and attempt.seen_below:  # who noticed it sees its own end too
+                continue
             elif self.outcome != attributes.SUCCESS:  # given up with its request
                 error_type = self.error_type if _errors.is_abort(self.error_type) else "cancelled"
                 attempt.end(attributes.ABORTED, error_type, at=now)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from opentelemetry.trace import StatusCode
 
 from otel_llm_router.signals import attributes, events
-from otel_llm_router.signals.instruments import requests
+from otel_llm_router.signals.instruments import requests, routing
 from otel_llm_router.telemetry import _context, _guard
 from otel_llm_router.telemetry._recorder import Records, set_attributes
 
@@ -44,9 +44,12 @@ def record(request: Request, elapsed: int) -> None:
         (requests.OVERHEAD, max(0, elapsed - request.waited) / 1e9, (strategy,)),
     ]
     _add_output(records, request, routed, seconds)
+    wanted = request.telemetry.attribution
+    if wanted:
+        records.append((routing.ATTRIBUTED_REQUESTS, 1, (*request.caller.labels(wanted), request.outcome)))
     recorder.record_all(records)
     if request.outcome == attributes.ERROR:
-        recorder.record(requests.ERRORS, 1, request.error_type, "router", "error")
+        recorder.record(requests.ERRORS, 1, request.error_type, request.component, "error")
     if request.outcome == attributes.ABORTED and request.streaming:
         phase = "mid_stream" if request.stream_chunks else "before_first_token"
         recorder.record(requests.STREAM_ABORTS, 1, model, "client", phase)

@@ -17,15 +17,17 @@ from opentelemetry.trace import TracerProvider
 from otel_llm_router import _sanitize
 from otel_llm_router.signals import attributes, events
 from otel_llm_router.signals.instruments import requests, resources, routing, self_telemetry
-from otel_llm_router.telemetry import _context, _errors, _genai, _guard, _observed, _route
+from otel_llm_router.telemetry import _context, _errors, _foreign, _genai, _guard, _observed, _route
 from otel_llm_router.telemetry._attempt import Attempt
 from otel_llm_router.telemetry._bounds import IDLE
 from otel_llm_router.telemetry._cache import Cache
+from otel_llm_router.telemetry._caller import Caller
 from otel_llm_router.telemetry._connection import Connection
 from otel_llm_router.telemetry._custom import Counter, Histogram
 from otel_llm_router.telemetry._decision import Decision
 from otel_llm_router.telemetry._deployments import Deployments
 from otel_llm_router.telemetry._gauges import Gauges
+from otel_llm_router.telemetry._inbound import Inbound
 from otel_llm_router.telemetry._models import ModelLoad, Models
 from otel_llm_router.telemetry._queue import Queue
 from otel_llm_router.telemetry._recorder import Recorder
@@ -46,8 +48,10 @@ class Telemetry:
         tracer_provider: Where spans go; the global provider by default.
         logger_provider: Where log events go; the global provider by default.
         genai_metrics: See option ``genai_metrics``.
+        foreign: See option ``foreign``.
         label_limit: See option ``label_limit``.
         label_idle: See option ``label_idle``.
+        attribution: See option ``attribution``.
     """
 
     def __init__(
@@ -57,10 +61,14 @@ class Telemetry:
         tracer_provider: TracerProvider | None = None,
         logger_provider: LoggerProvider | None = None,
         genai_metrics: _genai.Names = "old",
+        foreign: _foreign.Rule = "defer",
         label_limit: int = 0,
         label_idle: float = IDLE,
+        attribution: Iterable[str] = (),
     ) -> None:
         self.genai_metrics: _genai.Names = genai_metrics
+        self.foreign: _foreign.Rule = foreign
+        self.attribution = frozenset(attribution)
         self.use(
             Recorder(
                 meter_provider=meter_provider,
@@ -82,19 +90,41 @@ class Telemetry:
 
     # --- requests -------------------------------------------------------------------------------
 
-    def request(self, model: str = "", *, strategy: str = "", user: str | None = None) -> Request:
+    def request(
+        self,
+        model: str = "",
+        *,
+        strategy: str = "",
+        user: str | None = None,
+        team: str | None = None,
+        key: str | None = None,
+        organization: str | None = None,
+    ) -> Request:
         """Begin a routed request, as a context manager.
+
+        Who asks goes on the span, and on the metrics that option ``attribution`` switches on.
 
         Args:
             model: Model (group) that the client asks for.
             strategy: Routing strategy.
-            user: Caller; goes on the span only.
+            user: The caller.
+            team: Team of the caller.
+            key: Alias or identifier of the caller's key; what looks like a key itself is hashed.
+            organization: Organization of the caller.
         """
-        return Request(self, model=model, strategy=strategy, user=user)
+        return Request(self, model=model, strategy=strategy, caller=Caller(team, user, key, organization))
 
     def request_below(self, model: str, *, foreign: bool, counted: bool) -> Request:
         """Begin a request for a call that a layer below has noticed outside any; see `_below`."""
         return Request(self, model=model, foreign=foreign, counted=counted)
+
+    def inbound(self, model: Callable[[], str]) -> Inbound:
+        """Begin an HTTP request to the router, which may turn out to be a routed one; for instrumentations of servers.
+
+        Args:
+            model: Returns the model that the client asks for; empty when it cannot be said.
+        """
+        return Inbound(self, model)
 
     def route(self, *, strategy: str = "", model: _route.ModelOf = None) -> Callable[[F], F]:
         """Decorate a function so that each call is a routed request.
@@ -115,7 +145,7 @@ class Telemetry:
 
     def decision(self, candidates: Iterable[Any] = (), *, strategy: str | None = None) -> Decision:
         """Begin a routing decision of the request in flight, or of none, as a context manager."""
-        request = _context.current_request()
+        request = _context.request_asked_for()
         if request is not None:
             return request.decision(candidates, strategy=strategy)
         return Decision(self, None, candidates, strategy=strategy or "")
@@ -125,7 +155,7 @@ class Telemetry:
 
         It belongs to the request in flight. Where there is none, the call is a request of its own.
         """
-        request = _context.current_request()
+        request = _context.joined_request()
         if request is None:
             request = self.request(model)
             request.end_with_attempt()
@@ -220,6 +250,21 @@ class Telemetry:
                 entries = _observed.asking(_observed.growth(evictions, self.cache(name).evicted), entries)
             self.gauges.ask(resources.CACHE_SIZE, bytes, name)
             self.gauges.ask(resources.CACHE_ENTRIES, entries, name)
+
+    def observe_redis(self, client: Any, *, cache_type: str = "redis") -> None:
+        """Ask the Redis server of a client about itself whenever metrics are collected.
+
+        Memory, keys, hits, misses, evictions, and whether it answers. It is asked over a connection of its own, and
+        a collection does not wait for a server that is gone.
+
+        Args:
+            client: Of redis-py, synchronous or asynchronous; it is not kept, and not used.
+            cache_type: Which cache: label ``cache_type``.
+        """
+        with _guard.guard("observe_redis"):
+            from otel_llm_router.telemetry import _redis  # noqa: PLC0415  # for routers that have one
+
+            _redis.observe(self.gauges, client, cache_type)
 
     def observe_connections(
         self,

@@ -12,7 +12,8 @@ import httpx
 import pytest
 
 from otel_llm_router import testing
-from otel_llm_router.instrumentation.wire import _compression, _decoders
+from otel_llm_router.instrumentation._protocols import decoders
+from otel_llm_router.instrumentation.wire import _compression
 from tests.instrumentation.wire.upstreams import Answer, Upstreams, events, whole
 
 pytestmark = pytest.mark.parametrize("captured", [True], indirect=True, ids=["fast"])
@@ -90,7 +91,7 @@ async def test_a_body_made_while_it_is_sent_is_not_touched(upstream: Upstreams, 
     assert captured.spans() == []
 
 
-@pytest.mark.parametrize("make", [_decoders.EventStream, _decoders.JsonLines, _decoders.Whole])
+@pytest.mark.parametrize("make", [decoders.EventStream, decoders.JsonLines, decoders.Whole])
 @pytest.mark.parametrize("chunk", [b"x" * 65536, b"data: x\n" * 8192, b"\n" * 65536, b"data:\r" * 10000])
 def test_memory_is_bounded_whatever_comes(make: Any, chunk: bytes, captured: testing.Captured) -> None:
     decoder = make()
@@ -99,7 +100,7 @@ def test_memory_is_bounded_whatever_comes(make: Any, chunk: bytes, captured: tes
         decoder.feed(chunk)
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert held < 2 * _decoders.MAX_EVENT
+    assert held < 2 * decoders.MAX_EVENT
 
 
 def test_what_expands_without_measure_is_no_longer_read(captured: testing.Captured) -> None:

@@ -17,7 +17,7 @@ from opentelemetry.trace import SpanKind
 
 from otel_llm_router import telemetry as router
 from otel_llm_router import testing
-from otel_llm_router.instrumentation.wire import _foreign
+from otel_llm_router.telemetry import _foreign
 from tests.instrumentation.wire.upstreams import Answer, Upstreams, events, whole
 
 ASK: dict[str, Any] = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hello"}]}
@@ -187,11 +187,17 @@ async def test_a_call_after_the_choice_is_made_is_traffic(upstream: Upstreams, c
     assert (span.attributes or {})["llm_router.attempt.reason"] == "initial"
 
 
-async def test_a_retry_of_the_sdk_says_so(sdk: Sdk, captured: testing.Captured) -> None:
-    client = sdk(whole({}, status=500, headers={"retry-after-ms": "1"}), whole(CHAT), retries=1)
-    await client.chat.completions.create(**ASK)
+AGAIN = whole({}, status=500, headers={"retry-after-ms": "1"})
+
+
+async def test_a_retry_of_an_sdk_says_so(upstream: Upstreams, captured: testing.Captured) -> None:
+    base = f"{upstream.gives(AGAIN, whole(CHAT))}/v1/chat/completions"
+    async with httpx.AsyncClient() as client:  # as an SDK does that is not known here
+        for count in ("0", "1"):
+            await client.post(base, json=ASK, headers={"x-stainless-retry-count": count})
     reasons = [(span.attributes or {})["llm_router.attempt.reason"] for span in captured.spans("chat gpt-4o")]
     assert reasons == ["initial", "retry"]
+    assert captured.value("llm_router.inference") == 2
 
 
 FOREIGN: dict[str, dict[str, Any]] = {

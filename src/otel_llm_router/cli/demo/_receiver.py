@@ -34,7 +34,7 @@ from otel_llm_router.cli.demo._samples import Samples
 
 _NAMES: Final = {instrument.name: instrument.prometheus_name for instrument in signals.INSTRUMENTS}
 MAX_KEPT: Final = 1000
-"""Spans kept whole; the latest ones."""
+"""Spans, and log records, kept whole; the latest ones."""
 _PROTOBUF: Final = "application/x-protobuf"
 _KINDS: Final = {1: "internal", 2: "server", 3: "client"}
 
@@ -46,6 +46,7 @@ class Receiver:
         self.spans: Counter[str] = Counter()
         self.kept_spans: deque[Any] = deque(maxlen=MAX_KEPT)
         self.events: Counter[str] = Counter()
+        self.kept_logs: deque[tuple[str, Any]] = deque(maxlen=MAX_KEPT)
         self._metrics: dict[str, Any] = {}
         self._lock = threading.Lock()
         self._server: uvicorn.Server | None = None
@@ -118,6 +119,7 @@ class Receiver:
                 for scope in resource.scope_logs:
                     for record in scope.log_records:
                         self.events[record.event_name] += 1
+                        self.kept_logs.append((scope.scope.name, record))
 
 
 def _add(samples: Samples, metric: Any) -> None:

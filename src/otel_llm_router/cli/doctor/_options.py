@@ -13,6 +13,7 @@ from typing import Final
 from otel_llm_router.cli.doctor import _masking
 from otel_llm_router.cli.doctor._findings import Finding
 from otel_llm_router.cli.doctor._situation import CONFIG_FILE, Situation
+from otel_llm_router.instrumentation._protocols.providers import read as providers
 from otel_llm_router.signals import Option, options
 
 CHECK: Final = "options"
@@ -40,6 +41,8 @@ def check(situation: Situation) -> Iterator[Finding]:
         )
     for problem in situation.problems:
         yield Finding(CHECK, "warn", _masking.text(problem), "correct or unset the variable")
+    for problem in providers(situation.settings.providers)[1]:
+        yield Finding(CHECK, "fail", _masking.text(problem), f"correct it in {options.PROVIDERS.env}")
     yield from _config_file(situation)
     for option in options.OPTIONS:
         value = getattr(situation.settings, option.name)

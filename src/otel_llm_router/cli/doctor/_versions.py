@@ -1,6 +1,6 @@
 """Whether the versions that are installed go together.
 
-Room: `cli`. Uses ``packaging``, as ``opentelemetry-instrumentation`` does, with which it comes.
+Room: `cli`.
 """
 
 from __future__ import annotations

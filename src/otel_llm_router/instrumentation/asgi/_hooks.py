@@ -1,103 +1,25 @@
 """The hook around OpenTelemetry's ASGI middleware: one HTTP request or WebSocket connection.
 
-Room: `instrumentation`. ASGI scopes and messages come in; HTTP and connection metrics go out. The
-application's messages pass through unchanged.
+Room: `instrumentation`. ASGI scopes and messages come in, and are told to an `Exchange`; they pass unchanged.
 """
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
 from opentelemetry.context import Context
 
-from otel_llm_router import telemetry
+from otel_llm_router.instrumentation.asgi._exchange import SEEN, Exchange
+from otel_llm_router.instrumentation.asgi._mending import adopt, mend, url_of
 from otel_llm_router.telemetry.instrumenting import attached, guard
 
 Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-_SEEN: Final = "otel_llm_router.seen"
-_ROUTE: Final = "otel_llm_router.route"
-_REDACTED: Final = "REDACTED"
-_OLD_NAMES: Final = {"default", "http/dup"}
-"""Values of ``OTEL_SEMCONV_STABILITY_OPT_IN`` with which a span has the whole URL."""
-
-
-class _Exchange:
-    """One request and its response.
-
-    Args:
-        scope: The ASGI scope, in which the middleware leaves the route that it found.
-    """
-
-    def __init__(self, scope: Message) -> None:
-        self._scope = scope
-        self._began = time.perf_counter_ns()
-        self._status: int | None = None
-        kind = "websocket" if scope["type"] == "websocket" else "http"
-        self._connection = telemetry.connection(kind, f"http/{scope.get('http_version', '1.1')}").open()
-
-    def sent(self, message: Message) -> None:
-        """Take a message of the application's into account."""
-        if message["type"] == "http.response.start":
-            self._status = message["status"]
-            for name, value in message.get("headers", ()):
-                if name.lower() == b"content-type" and value.startswith(b"text/event-stream"):
-                    self._connection.become("sse")
-
-    def over(self, error: BaseException | None) -> None:
-        """Record the exchange, which an exception of the application may have ended."""
-        self._connection.close()
-        if self._scope["type"] != "http":
-            return
-        status = self._status
-        if status is None and isinstance(error, Exception):
-            status = 500  # what the server answers when the application raised without answering
-        telemetry.http_request(
-            self._scope.get("method", ""),
-            route=self._scope.get(_ROUTE, ""),
-            status_code=status,
-            seconds=(time.perf_counter_ns() - self._began) / 1e9,
-        )
-
-
-def _mend_details(middleware: Any) -> None:
-    """Let a middleware leave the route that it finds for its span in the scope, and the query's values out of the span.
-
-    Matching a path against all routes is not free, and frameworks differ in where they keep the result.
-    """
-    details = middleware.default_span_details
-    if getattr(details, "remembers_route", False):
-        return
-    old_names = getattr(getattr(middleware, "_sem_conv_opt_in_mode", None), "value", "") in _OLD_NAMES
-
-    def remembering(scope: Message) -> Any:
-        found = details(scope)
-        with guard("asgi.query"):
-            if scope.get("query_string"):
-                # The middleware takes what it is given here over what it has read itself.
-                found[1]["url.query"] = _without_values(scope["query_string"])
-                if old_names:
-                    found[1]["http.url"] = _url(scope)
-        with guard("asgi.route"):
-            route = found[1].get("http.route")
-            if isinstance(route, str):
-                # What a mount adds to root_path is part of the template; what a proxy strips is not.
-                root = scope.get("root_path", "")
-                scope[_ROUTE] = root.removeprefix(scope.get("app_root_path", root)) + route
-        return found
-
-    remembering.remembers_route = True  # pyright: ignore[reportFunctionMemberAccess]
-    middleware.default_span_details = remembering
-
-
-def _without_values(query: bytes) -> str:
-    """Return the names of a query's parameters: prompts and keys may be among the values."""
-    parts = (part.partition("=") for part in query.decode("latin-1").split("&"))
-    return "&".join(f"{name}={_REDACTED}" if equals else _REDACTED for name, equals, _ in parts)
+PLACED: Final = "_otel_llm_router_placed"
+"""What a middleware has that we put in place."""
 
 
 def call(wrapped: Callable[..., Awaitable[None]], instance: Any, args: tuple[Any, ...], kwargs: Any) -> Awaitable[None]:
@@ -110,31 +32,31 @@ def call(wrapped: Callable[..., Awaitable[None]], instance: Any, args: tuple[Any
 
 
 async def _measured(
-    wrapped: Callable[..., Awaitable[None]], instance: Any, *, scope: Message, receive: Any, send: Send
+    wrapped: Callable[..., Awaitable[None]], instance: Any, *, scope: Message, receive: Receive, send: Send
 ) -> None:
-    with guard("asgi.route"):
-        _mend_details(instance)
-    if _SEEN in scope:
-        return await wrapped(scope, receive, send)
-    # A mounted application has the middleware too; its requests are this one's, counted once.
-    scope[_SEEN] = True
-    exchange: _Exchange | None = None
+    with guard("asgi.mend"):
+        mend(instance)
+    if SEEN in scope:
+        # A mounted application has the middleware too; its requests are this one's, counted once.
+        return await _inner(wrapped, instance, scope)(scope, receive, send)
+    exchange: Exchange | None = None
     with guard("asgi.begin"):
         if not _excluded(instance, scope):
-            exchange = _Exchange(scope)
-
-    async def measured_send(message: Message) -> None:
-        if exchange is not None:
-            with guard("asgi.send"):
-                exchange.sent(message)
-        await send(message)
+            exchange = Exchange(scope, receive, placed=getattr(instance, PLACED, False))
+    scope[SEEN] = exchange
+    context = Context()
+    if exchange is not None:
+        if exchange.door is not None:
+            context = exchange.door.inbound.context
+            receive = _receiving(receive, exchange)
+        send = _sending(send, exchange)
 
     error: BaseException | None = None
     # A server may start a request in the context of the one before it on the same connection; only an
     # empty context lets the caller's traceparent decide what the parent is.
-    with attached(Context()):
+    with attached(context):
         try:
-            await wrapped(scope, receive, measured_send)
+            await wrapped(scope, receive, send)
         except BaseException as raised:
             error = raised
             raise
@@ -145,15 +67,52 @@ async def _measured(
     return None
 
 
+def _inner(wrapped: Callable[..., Awaitable[None]], instance: Any, scope: Message) -> Callable[..., Awaitable[None]]:
+    """Return what to call where another middleware has seen the request: one span is enough if one of both is ours."""
+    exchange = scope[SEEN]
+    ours = getattr(instance, PLACED, False)
+    if exchange is None or not (ours or exchange.placed):
+        return wrapped
+    with guard("asgi.adopt"):
+        adopt(instance, scope, exchange)
+    return instance.app
+
+
+def _receiving(receive: Receive, exchange: Exchange) -> Receive:
+    door: Any = exchange.door
+
+    async def measured_receive() -> Message:
+        message = await receive()
+        with guard("asgi.receive"):
+            door.received(message)
+        return message
+
+    return measured_receive
+
+
+def _sending(send: Send, exchange: Exchange) -> Send:
+    async def measured_send(message: Message) -> None:
+        kind = message["type"]
+        if kind == "http.response.start":
+            with guard("asgi.answering"):
+                exchange.answering(message)
+        try:
+            await send(message)
+        except OSError:
+            with guard("asgi.unsent"):
+                if exchange.door is not None:
+                    exchange.door.unsent()
+            raise
+        if kind == "http.response.body":
+            with guard("asgi.send"):
+                exchange.sent(message)
+
+    return measured_send
+
+
 def _excluded(instance: Any, scope: Message) -> bool:
     """Whether the middleware itself leaves the request out (``OTEL_PYTHON_EXCLUDED_URLS`` and its like)."""
     urls = getattr(instance, "excluded_urls", None)
     if not urls or scope["type"] != "http":
         return False
-    return bool(urls.url_disabled(_url(scope)))
-
-
-def _url(scope: Message) -> str:
-    """Return the URL without its query."""
-    asgi: Any = sys.modules["opentelemetry.instrumentation.asgi"]  # it is loaded: we are called by it
-    return asgi.get_host_port_url_tuple(scope)[2]
+    return bool(urls.url_disabled(url_of(scope)))

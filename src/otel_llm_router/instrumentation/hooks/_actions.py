@@ -28,7 +28,6 @@ class Action:
         call: The call.
     """
 
-    deciding: ClassVar[bool] = False
     late: ClassVar[bool] = False
     """Whether all is said after the call, ``when`` too."""
 
@@ -75,9 +74,7 @@ class Action:
         self.context = context if context is not None else otel_context.get_current()
         with guard("hooks.frame"):
             call = self.call
-            self._frame = frame = _frames.Frame(
-                call.place.hook, call.place, call.instance, self.shown(), deciding=self.deciding
-            )
+            self._frame = frame = _frames.Frame(call.place.hook, call.place, call.instance, self.shown())
             self.context = frame.within(self.context)
         return self.context
 

@@ -25,19 +25,15 @@ class Frame:
         place: The function of that hook that was called.
         instance: What it was called on.
         values: What hooks inside can refer to as ``outer``.
-        deciding: Whether calls made inside are part of deciding.
     """
 
-    __slots__ = ("deciding", "hook", "instance", "open", "outer", "place", "values")
+    __slots__ = ("hook", "instance", "open", "outer", "place", "values")
 
-    def __init__(
-        self, hook: object, place: object, instance: object, values: Mapping[str, Any], *, deciding: bool
-    ) -> None:
+    def __init__(self, hook: object, place: object, instance: object, values: Mapping[str, Any]) -> None:
         self.hook = hook
         self.place = place
         self.instance = instance
         self.values = values
-        self.deciding = deciding
         self.open = True
         self.outer = next(_open(), None)
 
@@ -66,11 +62,6 @@ def overridden(hook: object, place: object, instance: object) -> bool:
         and frame.place is not place
         and frame.instance is instance
     )
-
-
-def deciding() -> bool:
-    """Whether a hooked decision is going on."""
-    return any(frame.deciding for frame in _open())
 
 
 def outer(name: str) -> Any:

@@ -15,7 +15,6 @@ from otel_llm_router.telemetry.instrumenting import field
 
 _PROVIDER_CLASS: Final = re.compile(r"(\w+?)(?:LLM|Chat)?(?:Adapter|Provider|Client|Backend)")
 _ABSTRACT: Final = frozenset({"base", "abstract", "http", "llm", "async", "default", "generic"})
-_MODEL_FILE: Final = re.compile(r".+\.(gguf|ggml|safetensors|onnx|bin|pt|pth|mlmodel|tflite|engine)", re.IGNORECASE)
 
 _MODEL_NAMES: Final = ("model", "model_name", "model_id")
 _LOADED_NAMES: Final = ("model_path", "pretrained_model_name_or_path", "path", *_MODEL_NAMES, "name")
@@ -66,18 +65,6 @@ def loaded_model(call: Call) -> str:
         if found := _path(argument):
             return found
     return next((found for name in _LOADED_NAMES if (found := _path(_safe(call.instance, name)))), "")
-
-
-def model_name(path: str) -> str:
-    """Return the name of a model by its path: of a file or an absolute path the last part, else all of it."""
-    pure = PurePath(path)
-    return pure.name if pure.is_absolute() or path.startswith(".") or _MODEL_FILE.fullmatch(path) else path
-
-
-def model_format(path: str) -> str:
-    """Return the format that a model file's name tells, or an empty text."""
-    match = _MODEL_FILE.fullmatch(path)
-    return match[1].lower() if match is not None else ""
 
 
 def _path(value: Any) -> str:

@@ -12,7 +12,7 @@ from weakref import ReferenceType, WeakKeyDictionary, WeakSet, ref
 from opentelemetry.context import Context
 
 from otel_llm_router import telemetry
-from otel_llm_router.instrumentation.hooks import _frames, _guesses
+from otel_llm_router.instrumentation.hooks import _guesses
 from otel_llm_router.instrumentation.hooks._actions import Action, telling
 from otel_llm_router.instrumentation.hooks._calls import Call
 from otel_llm_router.signals import attributes
@@ -20,7 +20,9 @@ from otel_llm_router.telemetry.instrumenting import (
     Observer,
     StreamProbe,
     current_attempt,
+    deciding,
     is_stream,
+    joined_request,
     of_status,
     track,
 )
@@ -177,11 +179,11 @@ class AttemptAction(Action):
             call.text("deployment") or None,
             call.text("operation") or "chat",
         )
-        request = call.request
+        request = call.request or joined_request()
         if request is None:
-            request = self._own = telemetry.request(target.model)
+            request = self._own = telemetry.default.request_below(target.model, foreign=False, counted=not deciding())
             request.end_with_attempt()
-        reason = "routing" if _frames.deciding() else None
+        reason = "routing" if deciding() else None
         self._attempt = attempt = request.begin_attempt(target, reason=reason)
         _hooked[attempt] = ref(self)
         owner = _shells.get(request)

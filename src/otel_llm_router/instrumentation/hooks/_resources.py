@@ -5,10 +5,7 @@ Room: `instrumentation`.
 
 from __future__ import annotations
 
-import os
-import time
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from opentelemetry.context import Context
 
@@ -17,10 +14,7 @@ from otel_llm_router.instrumentation.hooks import _guesses
 from otel_llm_router.instrumentation.hooks._actions import Action, Told
 from otel_llm_router.instrumentation.hooks._calls import Call
 from otel_llm_router.signals import attributes
-from otel_llm_router.telemetry.instrumenting import attached
-
-MAX_FILES: Final = 1000
-"""Most files of a model whose sizes are added up."""
+from otel_llm_router.telemetry.instrumenting import attached, model_format, model_name, size_on_disk
 
 
 class CacheAction(Told):
@@ -103,8 +97,8 @@ class ModelLoadAction(Action):
     def __init__(self, call: Call) -> None:
         super().__init__(call)
         self._path = call.text("name") or _guesses.loaded_model(call)
-        format = call.text("format") or _guesses.model_format(self._path) or attributes.UNKNOWN  # noqa: A001
-        self._load = telemetry.model_load(_guesses.model_name(self._path) or attributes.UNKNOWN, format=format)
+        format = call.text("format") or model_format(self._path) or attributes.UNKNOWN  # noqa: A001
+        self._load = telemetry.model_load(model_name(self._path) or attributes.UNKNOWN, format=format)
 
     def begin(self) -> Context | None:
         """Begin to load."""
@@ -134,7 +128,7 @@ class ModelUnloadAction(Told):
     def end(self, value: Any) -> Any:
         """Account for it."""
         if self._path:
-            telemetry.model_unloaded(_guesses.model_name(self._path))
+            telemetry.model_unloaded(model_name(self._path))
         return value
 
 
@@ -193,19 +187,3 @@ class SavedAction(Told):
         call = self.call
         telemetry.saved(call.number("usd"), by=call.text("by") or "routing", model=call.text("model") or None)
         return value
-
-
-def size_on_disk(path: str) -> float | None:
-    """Return the bytes of a file, or of the files of a directory; None when there is neither."""
-    place = Path(path) if path else None
-    if place is None or not place.exists():
-        return None
-    if place.is_file():
-        return float(place.stat().st_size)
-    deadline, total = time.monotonic() + 1, 0
-    for number, entry in enumerate(os.scandir(place)):
-        if number >= MAX_FILES or time.monotonic() > deadline:
-            return None
-        if entry.is_file():
-            total += entry.stat().st_size
-    return float(total) if total else None

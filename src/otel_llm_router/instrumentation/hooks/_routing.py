@@ -8,18 +8,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from opentelemetry.context import Context
+from opentelemetry.context import Context, get_current
 
 from otel_llm_router import telemetry
 from otel_llm_router.instrumentation.hooks import _frames, _guesses, _requests
 from otel_llm_router.instrumentation.hooks._actions import Action, Told
 from otel_llm_router.instrumentation.hooks._calls import Call, decisions
+from otel_llm_router.telemetry.instrumenting import with_decision
 
 
 class DecisionAction(Action):
-    """One routing decision."""
-
-    deciding = True
+    """One routing decision; calls made inside, also by who knows of no hooks, are part of deciding."""
 
     def __init__(self, call: Call) -> None:
         super().__init__(call)
@@ -27,8 +26,9 @@ class DecisionAction(Action):
 
     def begin(self) -> Context | None:
         """Begin to decide."""
-        self._decision = telemetry.decision(strategy=self.call.text("strategy") or None)
-        return None
+        self._decision = decision = telemetry.decision(strategy=self.call.text("strategy") or None)
+        self.call.request = self.call.request or telemetry.current()
+        return with_decision(decision, get_current())
 
     def end(self, value: Any) -> Any:
         """Count the decision, with what was chosen if anything was."""

@@ -1,4 +1,4 @@
-"""The hooks on LiteLLM's Router: requests, tries, cache, streams, cost, cool-downs.
+"""The hooks on LiteLLM's Router: requests, tries, cache, streams, cost, cool-downs; queues and budgets beside.
 
 Room: `instrumentation`. Each hook is called by LiteLLM in place of a method of its own, calls that
 method, and tells `telemetry` what happened. What the method returns or raises passes through.
@@ -11,15 +11,28 @@ from contextlib import nullcontext
 from typing import Any
 
 from otel_llm_router import telemetry
-from otel_llm_router.instrumentation.litellm import _cache, _cost, _deployments, _handover, _streams
+from otel_llm_router.instrumentation.litellm import _cache, _cost, _deployments, _handover, _rejections, _streams
+from otel_llm_router.instrumentation.litellm._budgets import BudgetHooks
+from otel_llm_router.instrumentation.litellm._callbacks import Callbacks
+from otel_llm_router.instrumentation.litellm._callers import current_visit
 from otel_llm_router.instrumentation.litellm._calls import Call, Level, calling, current_call, current_level, entered
 from otel_llm_router.instrumentation.litellm._decisions import Arguments, DecisionHooks, Keywords, Wrapped, strategy_of
 from otel_llm_router.instrumentation.litellm._probe import LiteLLMProbe
-from otel_llm_router.telemetry.instrumenting import attached, guard, probe_of
+from otel_llm_router.instrumentation.litellm._queues import QueueHooks
+from otel_llm_router.instrumentation.litellm._watch import Watch
+from otel_llm_router.telemetry.instrumenting import Usage, attached, claimed, guard, probe_of
 
 
-class Hooks(DecisionHooks):
-    """All hooks, by the names of `_targets`."""
+class Hooks(DecisionHooks, QueueHooks, BudgetHooks):
+    """All hooks, by the names of `_targets`.
+
+    Args:
+        watch: See `DecisionHooks`.
+    """
+
+    def __init__(self, watch: Watch) -> None:
+        super().__init__(watch)
+        self._callbacks = Callbacks()
 
     # --- requests -------------------------------------------------------------------------------
 
@@ -30,6 +43,7 @@ class Hooks(DecisionHooks):
         hop: telemetry.Fallback | None = None
         with guard("litellm.request"):
             self._watch.fired("request")
+            self._callbacks.look()
             level, owned, hop = _begin_level(instance, kwargs)
         if level is None:
             return await wrapped(*args, **kwargs)
@@ -99,6 +113,8 @@ class Hooks(DecisionHooks):
                 with guard("litellm.call.failed"):
                     if call.attempt is not None:
                         call.attempt.fail(error)
+                    elif _rejections.own_limit(error):
+                        telemetry.rate_limited("deployment", kind=_rejections.limit_of(error))
                 raise
             with guard("litellm.call.answered"):
                 self._answered(call, response)
@@ -111,11 +127,15 @@ class Hooks(DecisionHooks):
             return
         if call.calls_next:  # it was called and no hook saw it begin
             self._watch.missed("upstream")
+            if claimed(call.level.request) is not None:  # but the wire did
+                return
             call.begin_attempt({}, began=call.ready)
         attempt = call.attempt
         if attempt is None or attempt.streaming:
             return
         attempt.response(response)
+        if call.level.completion and not attempt.usage.input and not attempt.usage.output:
+            attempt.usage = Usage(invalid=attempt.usage.invalid)  # LiteLLM says 0 where the provider said nothing
         if call.from_cache is None:
             _cost.of_response(attempt, response)
         else:  # for LiteLLM the answer is a hit, whose cost says nothing of what the provider charges
@@ -253,8 +273,18 @@ def _begin_level(instance: Any, kwargs: Mapping[str, Any]) -> tuple[Level, bool,
             return Level(current, group, operation, completion=completion, routing=True), False, None
         if level is None or level.request is not current:  # begun by the application: join it
             current.strategy = current.strategy or strategy_of(instance)
+            _introduce(current)
             return Level(current, group, operation, completion=completion), False, None
     user = kwargs.get("user")
     with _handover.recalled(kwargs):
         request = telemetry.request(group, strategy=strategy_of(instance), user=user if isinstance(user, str) else None)
+    _introduce(request)
     return Level(request, group, operation, completion=completion), True, None
+
+
+def _introduce(request: telemetry.Request) -> None:
+    """Say who asks, where the proxy has found out."""
+    visit = current_visit.get()
+    if visit is not None:
+        visit.request = request
+        request.attribute(visit.caller)

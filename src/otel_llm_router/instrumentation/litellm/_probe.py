@@ -90,7 +90,7 @@ class LiteLLMProbe(StreamProbe):
         if attempt is not None:
             attempt.follow(self.tally)
             request = attempt.request if attempt.reason != "routing" else None
-        elif request is not None and request.attempts:
+        elif request is not None and request.attempts and not _seen_below(request):
             request = None
         if request is not None:
             request.follow(self.tally)
@@ -140,6 +140,12 @@ class LiteLLMProbe(StreamProbe):
                 if not attempt.usage.input and not attempt.usage.output:
                     attempt.usage = Usage()  # some releases log 0 for what they could not count
             attempt.estimate_from_chunks()
+
+
+def _seen_below(request: telemetry.Request) -> bool:
+    """Whether the attempt in flight was noticed by the wire, which counts nothing for the request."""
+    last = request.last_attempt
+    return any(one.seen_below for one in tuple(request.attempts_open)) or (last is not None and last.seen_below)
 
 
 def _usages(chunks: list[Any]) -> list[Any]:

@@ -8,13 +8,14 @@ places, newest first, and the first that exists is taken; what exists nowhere is
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One attribute of one class in one module."""
+    """One attribute of one class in one module, or of the module itself where ``owner`` is empty."""
 
     module: str
     owner: str
@@ -26,7 +27,8 @@ class Place:
         Raises nothing: a module that does not exist, or fails to import, has no place in it.
         """
         try:
-            owner = getattr(importlib.import_module(self.module), self.owner, None)
+            module = importlib.import_module(self.module)
+            owner = getattr(module, self.owner, None) if self.owner else module
         except Exception:  # noqa: BLE001  # somebody else's module
             return None
         # A class attribute in a base is deliberately not enough: 1.109 keeps the old names of moved
@@ -48,6 +50,9 @@ _ROUTER: Final = ("litellm.router", "Router")
 _CACHING: Final = ("litellm.caching.caching_handler", "LLMCachingHandler")
 _STREAM: Final = ("litellm.litellm_core_utils.streaming_handler", "CustomStreamWrapper")
 _LOGGING: Final = ("litellm.litellm_core_utils.litellm_logging", "Logging")
+_SCHEDULER: Final = ("litellm.scheduler", "Scheduler")
+_BUDGETS: Final = ("litellm.router_strategy.budget_limiter", "RouterBudgetLimiting")
+_PROXY: Final = ("litellm.proxy.utils", "ProxyLogging")
 _COOLDOWN: Final = ("litellm.router_utils.cooldown_cache", "CooldownCache")
 
 
@@ -76,6 +81,16 @@ UPSTREAM: Final = Target("upstream", (Place(*_LOGGING, "pre_call"),))
 COST: Final = Target("cost", (Place(*_LOGGING, "async_success_handler"),))
 SYNC_COST: Final = Target("sync_cost", (Place(*_LOGGING, "success_handler"),), required=False)
 COOLDOWN: Final = Target("cooldown", (Place(*_COOLDOWN, "add_deployment_to_cooldown"),))
+SCHEDULED: Final = _router("scheduled", "schedule_acompletion", required=False)
+SCHEDULED_OTHER: Final = _router("scheduled_other", "_schedule_factory", required=False)
+QUEUED: Final = Target("queued", (Place(*_SCHEDULER, "add_request"),), required=False)
+POLLED: Final = Target("polled", (Place(*_SCHEDULER, "poll"),), required=False)
+UNQUEUED: Final = Target("unqueued", (Place(*_SCHEDULER, "remove_request"),), required=False)
+SLOTS: Final = _router("slots", "_get_client", required=False)
+BUDGETS: Final = Target("budgets", (Place(*_BUDGETS, "_filter_out_deployments_above_budget"),), required=False)
+CALLER: Final = Target("caller", (Place(*_PROXY, "pre_call_hook"),))
+FAILURE: Final = Target("failure", (Place(*_PROXY, "post_call_failure_hook"),))
+HEALTH_CHECK: Final = Target("health_check", (Place("litellm", "", "ahealth_check"),), required=False)
 
 ALL: Final = (
     REQUEST,
@@ -92,7 +107,18 @@ ALL: Final = (
     COST,
     SYNC_COST,
     COOLDOWN,
+    SCHEDULED,
+    SCHEDULED_OTHER,
+    QUEUED,
+    POLLED,
+    UNQUEUED,
+    SLOTS,
+    BUDGETS,
 )
+"""On the Router and what it uses."""
+
+PROXY: Final = (CALLER, FAILURE, HEALTH_CHECK)
+"""On the proxy; only where it is imported."""
 
 
 @dataclass(slots=True)
@@ -108,10 +134,10 @@ class Found:
     missing: list[str] = field(default_factory=list[str])
 
 
-def probe() -> Found:
-    """Look every hook up in the LiteLLM that is installed."""
+def probe(targets: Iterable[Target] | None = None) -> Found:
+    """Look hooks up in the LiteLLM that is installed: those on the Router unless told which."""
     found = Found()
-    for target in ALL:
+    for target in ALL if targets is None else targets:
         for place in target.places:
             owner = place.resolve()
             if owner is not None:

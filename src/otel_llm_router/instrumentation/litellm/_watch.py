@@ -33,6 +33,8 @@ _CONSEQUENCES: Final = {
     "stream": "streamed attempts end at their first byte",
     "cost": "the cost of streams is not known",
     "cooldown": "cool-downs are not seen",
+    "caller": "teams, users and keys are not known",
+    "failure": "requests that the proxy turns away are not counted",
 }
 
 

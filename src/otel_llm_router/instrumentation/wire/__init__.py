@@ -7,6 +7,8 @@ one of them. A request that is no call to a language model passes after one look
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any
@@ -15,7 +17,11 @@ import wrapt
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 from opentelemetry.instrumentation.utils import unwrap
 
+from otel_llm_router.instrumentation._protocols.providers import read, use
+from otel_llm_router.signals import options
 from otel_llm_router.telemetry.instrumenting import guard
+
+_logger = logging.getLogger("otel_llm_router")
 
 Place = tuple[Any, str, Callable[..., Any]]
 
@@ -30,7 +36,16 @@ class WireInstrumentor(BaseInstrumentor):
         """Return nothing: of the HTTP clients, those that the application imports are watched."""
         return ()
 
-    def _instrument(self, **kwargs: Any) -> None:  # noqa: ARG002  # options of other instrumentors
+    def _instrument(self, **kwargs: Any) -> None:
+        """Wait for the HTTP clients.
+
+        Args:
+            **kwargs: ``providers`` in place of the option.
+        """
+        named, problems = read(str(kwargs.get("providers", os.environ.get(options.PROVIDERS.env, ""))))
+        for problem in problems:
+            _logger.warning("otel-llm-router: %s; it is left out", problem)
+        use(named)
         self._active = True
         self._places = {}
         for name, places in _LIBRARIES.items():
@@ -72,9 +87,19 @@ def _requests(module: Any) -> list[Place]:
     return [(module.Session, "send", send)]
 
 
+def _stainless(module: Any) -> list[Place]:
+    from otel_llm_router.instrumentation.wire import _sdks  # noqa: PLC0415  # when the library is there
+
+    hooks = (("SyncAPIClient", _sdks.request), ("AsyncAPIClient", _sdks.async_request))
+    return [
+        (owner, "request", hook) for name, hook in hooks if hasattr(owner := getattr(module, name, None), "request")
+    ]
+
+
 _LIBRARIES: dict[str, Callable[[Any], list[Place]]] = {
     "httpx": _httpx,
     "httpx2": _httpx,
     "aiohttp": _aiohttp,
     "requests": _requests,
+    **{f"{sdk}._base_client": _stainless for sdk in ("openai", "anthropic", "cerebras.cloud.sdk", "groq", "together")},
 }

@@ -13,9 +13,9 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from otel_llm_router.instrumentation._protocols.recognition import possible
 from otel_llm_router.instrumentation.wire import _exchanges
 from otel_llm_router.instrumentation.wire._exchanges import Bystander, Exchange
-from otel_llm_router.instrumentation.wire._recognition import possible
 from otel_llm_router.telemetry.instrumenting import attached, guard
 
 Wrapped = Callable[..., Any]

@@ -17,11 +17,11 @@ from opentelemetry import propagate
 from opentelemetry.context import Context
 
 from otel_llm_router import telemetry
-from otel_llm_router.instrumentation.wire import _foreign, _headers
-from otel_llm_router.instrumentation.wire._answers import PLAIN, Piece
+from otel_llm_router.instrumentation._protocols.answers import PLAIN, Piece
+from otel_llm_router.instrumentation._protocols.recognition import Call, model_path, recognise
+from otel_llm_router.instrumentation.wire import _headers
 from otel_llm_router.instrumentation.wire._headers import Header
 from otel_llm_router.instrumentation.wire._reading import Reading
-from otel_llm_router.instrumentation.wire._recognition import Call, model_path, recognise
 from otel_llm_router.signals import attributes
 from otel_llm_router.telemetry.instrumenting import (
     Attempt,
@@ -30,7 +30,7 @@ from otel_llm_router.telemetry.instrumenting import (
     Target,
     begin_call,
     defer,
-    is_current,
+    joined,
     owner_of_call,
     read_usage,
     reading_owner,
@@ -99,22 +99,18 @@ class Exchange:
         self._probe: _Probe | None = None
         self._cost: Any = None
         self._first_usage: Any = None
-        outside = otel_context.get_current()
         owner = owner_of_call(call.model)
-        foreign = _foreign.found()
         self._own = owner is None
         if owner is None:
             target = Target(call.provider, call.model, None, call.operation, call.address or None, call.port)
             reason: Reason | None = "retry" if retry else None
-            in_flight = telemetry.current() is not None
-            self._attempt = begin_call(target, reason=reason, foreign=foreign is not None)
-            self._own_request = not in_flight
-            inside = outside if foreign is not None else self._attempt.context
+            self._attempt = begin_call(target, reason=reason)
+            self._own_request = self._attempt.request.ends_with_attempt
+            inside = self._attempt.context
         else:
             self._attempt = owner
             self._own_request = False
-            # An owner that is not current is one that made no block of its call: its span is still the parent.
-            inside = outside if is_current(owner) else owner.context
+            inside = joined(owner)
         self._parent: Context = inside
         self.context: Context = otel_context.set_value(_WATCHED, True, inside)
 
@@ -248,7 +244,7 @@ class Bystander:
 
     def __init__(self, owner: Attempt) -> None:
         self._owner = owner
-        self._parent = otel_context.get_current()
+        self._parent = joined(owner)
         self.context: Context = otel_context.set_value(_WATCHED, True, self._parent)
 
     def inject(self, headers: MutableMapping[str, str]) -> None:

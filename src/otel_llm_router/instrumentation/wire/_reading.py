@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from otel_llm_router.instrumentation.wire import _answers, _compression, _decoders, _failures
-from otel_llm_router.instrumentation.wire._answers import Piece
-from otel_llm_router.instrumentation.wire._bodies import Fields
+from otel_llm_router.instrumentation._protocols import answers, decoders, failures
+from otel_llm_router.instrumentation._protocols.answers import Piece
+from otel_llm_router.instrumentation._protocols.bodies import Fields
+from otel_llm_router.instrumentation._protocols.recognition import Dialect
+from otel_llm_router.instrumentation.wire import _compression
 from otel_llm_router.instrumentation.wire._headers import Header
-from otel_llm_router.instrumentation.wire._recognition import Dialect
 
 ERROR: Final = 400
 
@@ -30,7 +31,7 @@ class Reading:
     def __init__(self, dialect: Dialect, status: int, header: Header, *, stream: bool, decoded: bool) -> None:
         self._dialect: Dialect = dialect
         self._status = status
-        self._decoder: _decoders.Decoder | None = None
+        self._decoder: decoders.Decoder | None = None
         self._stream = stream
         self._type = (header("content-type") or "").lower()
         self._readable = True
@@ -38,7 +39,7 @@ class Reading:
         self._encoding = (header("content-encoding") or "").strip().lower()
         if not decoded:
             self.decompress()
-        self.failure = _failures.of_answer(status, None) if status >= ERROR else ""
+        self.failure = failures.of_answer(status, None) if status >= ERROR else ""
 
     @property
     def in_pieces(self) -> bool:
@@ -48,7 +49,7 @@ class Reading:
     @property
     def at_once(self) -> bool:
         """Whether what is read has no times of its own: it is there when all of it is there."""
-        return isinstance(self._decoder, _decoders.Whole)
+        return isinstance(self._decoder, decoders.Whole)
 
     def decompress(self) -> None:
         """Take the bytes as the provider compressed them."""
@@ -71,9 +72,9 @@ class Reading:
                 return []
             # Ollama's streams are lines whatever they are declared as.
             if self._dialect == "ollama" and self._stream and self._status < ERROR:
-                self._decoder = _decoders.JsonLines()
+                self._decoder = decoders.JsonLines()
             else:
-                self._decoder = _decoders.choose(self._type, data, stream=self._stream)
+                self._decoder = decoders.choose(self._type, data, stream=self._stream)
         return [self._piece(fields) for fields in self._decoder.feed(data)]
 
     def end(self) -> list[Piece]:
@@ -83,14 +84,14 @@ class Reading:
         return [self._piece(fields) for fields in self._decoder.end()]
 
     def _piece(self, fields: Fields) -> Piece:
-        if fields is _decoders.PLAIN:
-            return _answers.PLAIN
-        if fields is _decoders.DONE:
+        if fields is decoders.PLAIN:
+            return answers.PLAIN
+        if fields is decoders.DONE:
             return Piece(last=True)
         if self.failure:
-            self.failure = _failures.of_answer(self._status, fields)
+            self.failure = failures.of_answer(self._status, fields)
             return Piece()
-        piece = _answers.read(self._dialect, fields)
-        if piece.content and self._dialect == "openai" and isinstance(self._decoder, _decoders.EventStream):
-            self._decoder.quick = _answers.is_plain
+        piece = answers.read(self._dialect, fields)
+        if piece.content and self._dialect == "openai" and isinstance(self._decoder, decoders.EventStream):
+            self._decoder.quick = answers.is_plain
         return piece

@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 
 import wrapt
 
+from otel_llm_router.instrumentation._protocols.recognition import possible
 from otel_llm_router.instrumentation.wire import _exchanges
 from otel_llm_router.instrumentation.wire._exchanges import Bystander, Exchange
-from otel_llm_router.instrumentation.wire._recognition import possible
 from otel_llm_router.instrumentation.wire._taps import SyncTap
 from otel_llm_router.telemetry.instrumenting import attached, guard
 

@@ -103,6 +103,45 @@ CACHE_SIMILARITY = Instrument(
     buckets=SIMILARITY_BUCKETS,
     source="wish: similarity of semantic caches",
 )
+CACHE_SERVER_HITS = Instrument(
+    name="llm_router.cache.server.hits",
+    prometheus_name="llm_router_cache_server_hits_total",
+    kind=Kind.OBSERVABLE_COUNTER,
+    unit="{hit}",
+    description=(
+        "Look-ups that found a key, of all clients of a cache server, by its own count since it started. Every router that "
+        "observes the server reports the same: take the greatest, not the sum."
+    ),
+    attributes=(a.CACHE_TYPE,),
+    source="C cache: hit rate",
+)
+CACHE_SERVER_MISSES = Instrument(
+    name="llm_router.cache.server.misses",
+    prometheus_name="llm_router_cache_server_misses_total",
+    kind=Kind.OBSERVABLE_COUNTER,
+    unit="{miss}",
+    description="Look-ups that found no key, of all clients of a cache server, by its own count; see its hits.",
+    attributes=(a.CACHE_TYPE,),
+    source="C cache: miss rate",
+)
+CACHE_SERVER_EVICTIONS = Instrument(
+    name="llm_router.cache.server.evictions",
+    prometheus_name="llm_router_cache_server_evictions_total",
+    kind=Kind.OBSERVABLE_COUNTER,
+    unit="{entry}",
+    description="Keys that a cache server threw out to make room, by its own count; see its hits.",
+    attributes=(a.CACHE_TYPE,),
+    source="C cache: eviction rate",
+)
+CACHE_SERVER_UP = Instrument(
+    name="llm_router.cache.server.up",
+    prometheus_name="llm_router_cache_server_up",
+    kind=Kind.OBSERVABLE_GAUGE,
+    unit="",
+    description="Whether a cache server answers (1) or not (0).",
+    attributes=(a.CACHE_TYPE,),
+    source="C: health of Redis, connection state",
+)
 ACTIVE_CONNECTIONS = Instrument(
     name="llm_router.active_connections",
     prometheus_name="llm_router_active_connections",

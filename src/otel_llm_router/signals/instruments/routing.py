@@ -13,6 +13,8 @@ ATTEMPT_BUCKETS: Final = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0
 """Contains the bounds of requirement C (.1 .5 1 2 5), so that its alias can be a recording rule."""
 BACKOFF_BUCKETS: Final = (0.001, 0.01, 0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 
+_CALLER: Final = (a.TEAM, a.USER, a.KEY, a.ORGANIZATION)
+
 DECISIONS = Instrument(
     name="llm_router.decisions",
     prometheus_name="llm_router_decisions_total",
@@ -115,6 +117,15 @@ DEPLOYMENT_STATE = Instrument(
     attributes=(a.DEPLOYMENT, a.PROVIDER, a.MODEL),
     source="design: deployment state; wish: cool-down life cycle",
 )
+COOLDOWN_REMAINING = Instrument(
+    name="llm_router.cooldown.remaining",
+    prometheus_name="llm_router_cooldown_remaining_seconds",
+    kind=Kind.OBSERVABLE_GAUGE,
+    unit="s",
+    description="Time until a deployment is back in rotation, by the failure that took it out; no series after that.",
+    attributes=(a.DEPLOYMENT, a.PROVIDER, a.MODEL, a.ERROR_TYPE),
+    source="wish: cool-down life cycle",
+)
 TOKENS = Instrument(
     name="llm_router.tokens",
     prometheus_name="llm_router_tokens_total",
@@ -150,6 +161,33 @@ COST = Instrument(
     description="Cost of attempts in US dollars, failed ones included where they are charged.",
     attributes=(a.PROVIDER, a.MODEL, a.STATUS, a.COST_SOURCE),
     source="design: cost in USD; wish: cost of failed attempts",
+)
+ATTRIBUTED_REQUESTS = Instrument(
+    name="llm_router.attributed.requests",
+    prometheus_name="llm_router_attributed_requests_total",
+    kind=Kind.COUNTER,
+    unit="{request}",
+    description="Routed requests by caller; off unless configured, and then with the labels that are.",
+    attributes=(*_CALLER, a.STATUS),
+    source="D: user activity, API-key usage",
+)
+ATTRIBUTED_TOKENS = Instrument(
+    name="llm_router.attributed.tokens",
+    prometheus_name="llm_router_attributed_tokens_total",
+    kind=Kind.COUNTER,
+    unit="{token}",
+    description="Tokens of attempts by caller; off unless configured, and then with the labels that are.",
+    attributes=(*_CALLER, a.TOKEN_TYPE),
+    source="design: attribution of cost and tokens",
+)
+ATTRIBUTED_COST = Instrument(
+    name="llm_router.attributed.cost.usd",
+    prometheus_name="llm_router_attributed_cost_usd_total",
+    kind=Kind.COUNTER,
+    unit="{USD}",
+    description="Cost of attempts in US dollars by caller; off unless configured, and then with the labels that are.",
+    attributes=_CALLER,
+    source="D: cost by user and organisation",
 )
 COST_UNPRICED = Instrument(
     name="llm_router.cost.unpriced",

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from otel_llm_router.instrumentation.wire import _bodies
-from otel_llm_router.instrumentation.wire._providers import provider_of
+from otel_llm_router.instrumentation._protocols import bodies
+from otel_llm_router.instrumentation._protocols.providers import provider_of
 
 Dialect = Literal["openai", "responses", "anthropic", "gemini", "ollama"]
 """Shape of the answer."""
@@ -92,6 +92,46 @@ _ENDPOINTS: Final[tuple[tuple[str, _Endpoint], ...]] = (
 )
 
 
+_UNMISTAKABLE: Final = ("/chat/completions", "/v1/completions", "/v1/responses", "/v1/embeddings", "/v1/messages")
+"""Ends of paths under which nothing else is served than models."""
+
+_ASKED: Final = ("messages", "prompt", "input", "contents")
+"""Fields of which a request to a model has one, in whatever protocol."""
+
+_NO_CALLS: Final = frozenset({"count_tokens", "tokenize", "detokenize", "moderations"})
+"""Last segments of paths that take a model and a prompt, and no model answers."""
+
+
+def served_at(path: str) -> Dialect | None:
+    """Return the protocol that is served under a path which nothing else is served under, or None."""
+    if path.endswith(_UNMISTAKABLE) or _GEMINI.search(path) is not None:
+        return _endpoints(path)[0].dialect
+    return None
+
+
+def dialect_at(path: str) -> Dialect | None:
+    """Return the protocol that a path is likely one of, or None."""
+    endpoints = _endpoints(path)
+    return endpoints[0].dialect if endpoints else None
+
+
+def may_ask(path: str, body: bytes) -> bool:
+    """Whether a large part of a body may be a request to a model, by a look at its bytes: what every POST pays for."""
+    return b'"model"' in body and path[path.rfind("/") + 1 :] not in _NO_CALLS
+
+
+def asks_for(path: str, fields: dict[str, Any] | None) -> str | None:
+    """Return the model that a request to a router asks for, whatever its path; None when it asks for none."""
+    model = ""
+    if fields is not None and any(name in fields for name in _ASKED):
+        model = fields.get("model")
+    for pattern in (_GEMINI, _AZURE_DEPLOYMENT):
+        found = None if model else pattern.search(path)
+        if found is not None and fields is not None:
+            model = found.group(1)
+    return model if isinstance(model, str) and model else None
+
+
 def possible(path: str) -> bool:
     """Whether a POST to ``path`` may be a call to a language model: the check that every POST pays for."""
     last = path[path.rfind("/") + 1 :]
@@ -125,7 +165,7 @@ def recognise(path: str, host: str, port: int | None, body: Callable[[], Any]) -
     if not isinstance(model, str) or not model:
         return None
     stream = fields.get("stream", endpoint.stream)
-    provider = provider_of(host) or ("azure" if azure else _UNNAMED.get(endpoint.dialect, OPENAI_COMPATIBLE))
+    provider = provider_of(host, port) or ("azure" if azure else _UNNAMED.get(endpoint.dialect, OPENAI_COMPATIBLE))
     return Call(provider, model, endpoint.operation, endpoint.dialect, stream is True, host, port)
 
 
@@ -147,4 +187,4 @@ def _fields(body: Any) -> dict[str, Any] | None:
         body = body.encode("utf-8", "replace")
     if not isinstance(body, (bytes, bytearray)):
         return None
-    return _bodies.read(bytes(body))
+    return bodies.read(bytes(body))

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
-from otel_llm_router.instrumentation.wire import _failures
-from otel_llm_router.instrumentation.wire._recognition import Dialect
+from otel_llm_router.instrumentation._protocols import failures
+from otel_llm_router.instrumentation._protocols.recognition import Dialect
 
 _OUTPUT: Final = ("content", "tool_calls", "reasoning_content", "reasoning", "refusal", "function_call", "audio")
 """Fields of a delta that carry output."""
@@ -79,7 +79,7 @@ def read(dialect: Dialect, fields: Mapping[str, Any]) -> Piece:
     else:
         piece = _ollama(fields)
     if not piece.error and fields.get("error"):
-        piece.error = _failures.of_body(fields)
+        piece.error = failures.of_body(fields)
     return piece
 
 
@@ -127,9 +127,9 @@ def _responses(fields: Mapping[str, Any]) -> Piece:
         reason = _mapping(whole.get("incomplete_details")).get("reason") or status
         piece.answer = _answer(whole, [reason] if not event or piece.last else [])
     if kind == "error":
-        piece.error = _failures.of_body(fields)
+        piece.error = failures.of_body(fields)
     elif status == "failed":
-        piece.error = _failures.of_body(whole)
+        piece.error = failures.of_body(whole)
     return piece
 
 

@@ -10,8 +10,8 @@ import json
 from collections.abc import Callable
 from typing import Any, Final, Protocol, cast
 
-from otel_llm_router.instrumentation.wire import _bodies
-from otel_llm_router.instrumentation.wire._bodies import Fields
+from otel_llm_router.instrumentation._protocols import bodies
+from otel_llm_router.instrumentation._protocols.bodies import Fields
 
 MAX_EVENT: Final = 1024 * 1024
 """Longest event or line that is read, in bytes; the event that ends a response repeats all of it."""
@@ -113,6 +113,11 @@ class EventStream:
             self._take(line, found)
         return found
 
+    @property
+    def between(self) -> bool:
+        """Whether the next chunk begins with an event."""
+        return self._size == 0 and self._lines.empty
+
     def end(self) -> list[Fields]:
         """Return the object of an event that no empty line completed."""
         found: list[Fields] = []
@@ -139,7 +144,7 @@ class EventStream:
     def _read(self, text: bytes) -> Fields | None:
         if self.quick is not None and self.quick(text):
             return PLAIN
-        return DONE if text.strip() == b"[DONE]" else _bodies.parse(text)
+        return DONE if text.strip() == b"[DONE]" else bodies.parse(text)
 
 
 class JsonLines:
@@ -150,11 +155,16 @@ class JsonLines:
 
     def feed(self, data: bytes) -> list[Fields]:
         """Return the objects of the lines that ``data`` completes."""
-        return [fields for line in self._lines.feed(data) if line and (fields := _bodies.parse(line)) is not None]
+        return [fields for line in self._lines.feed(data) if line and (fields := bodies.parse(line)) is not None]
+
+    @property
+    def between(self) -> bool:
+        """Whether the next chunk begins with a line."""
+        return self._lines.empty
 
     def end(self) -> list[Fields]:
         """Return the object of a last line that nothing ended."""
-        fields = _bodies.parse(self._lines.end())
+        fields = bodies.parse(self._lines.end())
         return [] if fields is None else [fields]
 
 
@@ -167,19 +177,19 @@ class Whole:
 
     def feed(self, data: bytes) -> list[Fields]:
         """Keep what is needed of ``data``."""
-        room = _bodies.MAX_PARSED - len(self._head)
+        room = bodies.MAX_PARSED - len(self._head)
         if room > 0 and not self._tail:
             self._head += data[:room]
             data = data[room:]
         if data:
-            self._tail += data[-_bodies.TAIL :]
-            del self._tail[: -_bodies.TAIL]
+            self._tail += data[-bodies.TAIL :]
+            del self._tail[: -bodies.TAIL]
         return []
 
     def end(self) -> list[Fields]:
         """Return the object, or the array's objects."""
         if self._tail:
-            fields = _bodies.read_ends(bytes(self._head[: _bodies.HEAD]), bytes(self._tail))
+            fields = bodies.read_ends(bytes(self._head[: bodies.HEAD]), bytes(self._tail))
             return [] if fields is None else [fields]
         try:
             found: Any = json.loads(self._head)

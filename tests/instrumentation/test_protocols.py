@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from otel_llm_router.instrumentation.wire import _answers, _bodies, _decoders
-from otel_llm_router.instrumentation.wire._providers import provider_of
-from otel_llm_router.instrumentation.wire._recognition import possible, recognise
+from otel_llm_router.instrumentation._protocols import answers, bodies, decoders
+from otel_llm_router.instrumentation._protocols.providers import provider_of
+from otel_llm_router.instrumentation._protocols.recognition import possible, recognise
 
 MESSAGES: list[Any] = []
 
@@ -102,8 +102,8 @@ def test_a_large_body_is_read_like_a_small_one() -> None:
             ::order
         ]
         large = json.dumps(dict(members)).encode()
-        assert len(large) > _bodies.MAX_PARSED
-        fields = _bodies.read(large) or {}
+        assert len(large) > bodies.MAX_PARSED
+        fields = bodies.read(large) or {}
         assert (fields["model"], fields["stream"], "messages" in fields) == ("gpt-4o", True, True)
 
 
@@ -117,9 +117,9 @@ def test_events_are_the_same_wherever_they_are_cut(size: int, end: bytes) -> Non
     for piece in PIECES:
         sent += b"event: x" + end + b"data: " + json.dumps(piece).encode() + end + end
     sent += b"data: [DONE]" + end + end + b'data: {"last": 1}'
-    decoder = _decoders.EventStream()
+    decoder = decoders.EventStream()
     found = [fields for at in range(0, len(sent), size) for fields in decoder.feed(sent[at : at + size])]
-    assert found == [*PIECES, _decoders.DONE]
+    assert found == [*PIECES, decoders.DONE]
     assert decoder.end() == [{"last": 1}]
 
 
@@ -146,8 +146,8 @@ QUICK: dict[str, tuple[dict[str, Any], bool]] = {
 @pytest.mark.parametrize(("fields", "plain"), QUICK.values(), ids=QUICK.keys())
 def test_a_quick_look_says_what_a_close_one_says(fields: Any, plain: bool, separators: Any) -> None:
     text = json.dumps(fields, separators=separators).encode()
-    assert _answers.is_plain(text) is plain
-    piece = _answers.read("openai", fields)
+    assert answers.is_plain(text) is plain
+    piece = answers.read("openai", fields)
     says_more = piece.last or piece.error or piece.usage is not None
     assert plain is (piece.content and not says_more)
 
@@ -155,6 +155,6 @@ def test_a_quick_look_says_what_a_close_one_says(fields: Any, plain: bool, separ
 @pytest.mark.parametrize("size", [1, 3, 10_000])
 def test_lines_are_the_same_wherever_they_are_cut(size: int) -> None:
     sent = b"".join(json.dumps(piece).encode() + b"\n" for piece in PIECES) + b'{"last": 1}'
-    decoder = _decoders.JsonLines()
+    decoder = decoders.JsonLines()
     found = [fields for at in range(0, len(sent), size) for fields in decoder.feed(sent[at : at + size])]
     assert found + decoder.end() == [*PIECES, {"last": 1}]
