@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks import report
+from benchmarks.faults import report as faults
 from dashboards.source import alerts, compatibility, recording, runbooks
 from dashboards.source.rules import RUNBOOKS
 from otel_llm_router.cli import _catalogue
@@ -58,6 +59,7 @@ GENERATED: Final[Mapping[Path, Callable[[], str]]] = {
     Path("docs/signals.md"): _catalogue.signals_page,
     Path("docs/configuration.md"): _catalogue.configuration_page,
     Path("docs/overhead.md"): report.committed,
+    Path("docs/reliability.md"): faults.committed,
     Path("docs/compatibility.md"): compatibility.text,
 }
 """Every generated file, relative to the repository, and what renders it."""

@@ -8,11 +8,14 @@ labels of another scope and fails a whole scrape for one exponential histogram.
 
 # pyright: reportPrivateUsage=false
 
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
 from types import FunctionType, MethodType
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
+from weakref import WeakSet
 
+from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.sdk import _configuration
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import AggregationTemporality, MetricExporter, MetricReader, MetricsData
@@ -22,12 +25,16 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.util import _decorator
 
 if TYPE_CHECKING:
+    from opentelemetry.exporter.otlp.proto.common._log_encoder import encode_logs
     from opentelemetry.exporter.prometheus._mapping import map_unit, sanitize_attribute, sanitize_full_name
 
 __all__ = [
     "BaseConfigurator",
+    "begin_again",
+    "change_resource",
     "context_manager",
     "emit_of",
+    "encode_logs",
     "endpoint_of",
     "event_content",
     "exporter_names",
@@ -35,6 +42,7 @@ __all__ = [
     "import_exporters",
     "import_id_generator",
     "import_sampler",
+    "insecure",
     "join_collect",
     "map_unit",
     "metric_preferences",
@@ -64,11 +72,15 @@ _RULES_FOR_NAMES: Final = frozenset({"map_unit", "sanitize_attribute", "sanitize
 
 
 def __getattr__(name: str) -> Any:
-    """Return one of the Prometheus exporter's rules for names; only a scrape needs them and what comes with them.
+    """Return what few processes need, with what comes with it: rules of the Prometheus exporter's, an encoder of OTLP's.
 
     Raises:
         AttributeError: there is nothing of that name.
     """
+    if name == "encode_logs":
+        from opentelemetry.exporter.otlp.proto.common import _log_encoder  # noqa: PLC0415
+
+        return _log_encoder.encode_logs
     if name in _RULES_FOR_NAMES:
         from opentelemetry.exporter.prometheus import _mapping  # noqa: PLC0415
 
@@ -133,6 +145,58 @@ def endpoint_of(exporter: Any) -> str:
 def resource_of(provider: MeterProvider) -> Resource:
     """Return who a meter provider's metrics are from."""
     return provider._sdk_config.resource
+
+
+def change_resource(resource: Resource, attributes: Mapping[str, Any]) -> None:
+    """Change attributes of a resource wherever it is held."""
+    resource._attributes = BoundedAttributes(attributes={**resource.attributes, **attributes})
+
+
+_LOCKS: Final[dict[type, Callable[[], Any]]] = {
+    type(threading.Lock()): threading.Lock,
+    type(threading.RLock()): threading.RLock,
+}
+_SERIES: Final = "_attributes_aggregation"
+"""Where the SDK keeps the series of an instrument, in each of its views."""
+
+
+def begin_again(providers: Iterable[object]) -> None:
+    """Give the SDK's objects behind ``providers`` locks that nobody holds, and let their series begin at nothing.
+
+    For a forked process: a thread that held a lock is not there, and what was counted before is the parent's.
+    """
+    waiting: list[Any] = list(providers)
+    seen = {id(one) for one in waiting}
+    roots = set(seen)
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, Mapping):
+            found: list[Any] = [*one.keys(), *one.values()]
+        elif isinstance(one, (list, tuple, set, frozenset, WeakSet)):
+            found = list(cast("Iterable[Any]", one))
+        elif id(one) in roots or type(one).__module__.startswith("opentelemetry.sdk."):
+            found = _renewed(one)
+        else:
+            continue
+        for next_one in found:
+            if id(next_one) not in seen:
+                seen.add(id(next_one))
+                waiting.append(next_one)
+
+
+def _renewed(one: Any) -> list[Any]:
+    """Renew one object of the SDK's, and return what it holds."""
+    held = dict(getattr(one, "__dict__", {}))
+    for name, value in held.items():
+        if type(value) in _LOCKS:
+            setattr(one, name, _LOCKS[type(value)]())
+    held.pop(_SERIES, {}).clear()
+    return list(held.values())
+
+
+def insecure(exporter: Any) -> bool:
+    """Return whether an OTLP exporter over gRPC connects without TLS."""
+    return bool(getattr(exporter, "_insecure", False))
 
 
 def temporalities(reader: MetricReader) -> Mapping[type, AggregationTemporality]:

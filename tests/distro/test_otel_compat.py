@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import gc
+import threading
+from typing import Any
+
 import pytest
+from opentelemetry._logs import LogRecord
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcSpanExporter
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import AggregationTemporality
+from opentelemetry.sdk.metrics.export import AggregationTemporality, InMemoryMetricReader
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import Event, ReadableSpan
+from opentelemetry.sdk.trace import Event, ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import ParentBased
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode
@@ -82,3 +88,56 @@ def test_where_an_exporter_encodes() -> None:
 def test_who_a_providers_metrics_are_from() -> None:
     resource = Resource({"service.name": "a"})
     assert compat.resource_of(MeterProvider(resource=resource, shutdown_on_exit=False)) is resource
+
+
+def test_how_an_exporter_connects() -> None:
+    plain, encrypted = GrpcSpanExporter("http://127.0.0.1:1"), GrpcSpanExporter("https://127.0.0.1:1")
+    assert compat.insecure(plain)
+    assert not compat.insecure(encrypted)
+    for exporter in (plain, encrypted):
+        exporter.shutdown()  # pyright: ignore[reportUnknownMemberType]
+
+
+def test_the_encoder_of_logs() -> None:
+    record = ReadableLogRecord(LogRecord(body="said"), Resource({"service.name": "a"}))
+    assert compat.encode_logs([record]).resource_logs[0].scope_logs[0].log_records[0].body.string_value == "said"
+
+
+def test_a_resource_changes_wherever_it_is_held() -> None:
+    resource = Resource({"service.name": "a", "service.instance.id": "1"})
+    tracers = TracerProvider(resource=resource, shutdown_on_exit=False)
+    compat.change_resource(resource, {"service.instance.id": "2"})
+    assert dict(tracers.resource.attributes) == {"service.name": "a", "service.instance.id": "2"}
+
+
+def test_the_sdk_begins_again() -> None:
+    reader = InMemoryMetricReader()
+    meters = MeterProvider([reader], shutdown_on_exit=False)
+    counter = meters.get_meter("m").create_counter("c")
+    counter.add(5)
+    held = [lock for lock in gc_locks(meters) if lock.acquire(blocking=False)]
+    assert len(held) > 3, "what a thread of the parent's may hold"
+    compat.begin_again([meters])
+    counter.add(2)
+    data = reader.get_metrics_data()
+    assert data is not None
+    (point,) = data.resource_metrics[0].scope_metrics[0].metrics[0].data.data_points
+    assert getattr(point, "value", None) == 2
+    meters.shutdown()
+
+
+def gc_locks(provider: object) -> list[Any]:
+    """Every lock that the SDK's objects behind a provider hold."""
+    found: list[Any] = []
+    waiting: list[Any] = [provider]
+    seen: set[int] = set()
+    while waiting:
+        one = waiting.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        if type(one) is type(threading.Lock()):
+            found.append(one)
+        elif isinstance(one, (dict, list, tuple, set)) or type(one).__module__.startswith("opentelemetry.sdk.metrics"):
+            waiting.extend(gc.get_referents(one))
+    return found

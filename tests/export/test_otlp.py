@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 import pytest
+from accounts import Accounts
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.metrics import MeterProvider
@@ -17,13 +18,8 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, SpanExportResult
 
 from otel_llm_router.export import otlp
-from otel_llm_router.export.otlp import Reporter, ReportingMetricExporter, ReportingSpanExporter
-
-Failure = tuple[str, str, int]
-
-
-def reporter_into(failures: list[Failure]) -> Reporter:
-    return Reporter(lambda signal, reason, lost: failures.append((signal, reason, lost)))
+from otel_llm_router.export._reporter import Reporter, classify
+from otel_llm_router.export.otlp import ReportingMetricExporter, ReportingSpanExporter
 
 
 def said(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -85,28 +81,32 @@ def spans(number: int) -> Any:
 
 
 def test_a_refused_connection(caplog: pytest.LogCaptureFixture) -> None:
-    failures: list[Failure] = []
-    reporter = reporter_into(failures)
+    accounts = Accounts()
+    reporter = Reporter(accounts)
     inner = OTLPSpanExporter(endpoint="http://127.0.0.1:1/v1/traces", timeout=0.3)
     exporter = ReportingSpanExporter(inner, reporter)
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
             assert exporter.export(spans(4)) is SpanExportResult.FAILURE
-    assert failures == [("traces", "refused", 4)] * 3
+    assert accounts.failures == {("traces", "refused"): 3}
+    assert accounts.lost == {("traces", "refused"): 12}
+    assert accounts.balanced()
     (message,) = said(caplog)
     assert "http://127.0.0.1:1" in message
     assert "OTEL_EXPORTER_OTLP_ENDPOINT" in message
 
 
 def test_a_collector_that_refuses_and_then_accepts(collector: Any, caplog: pytest.LogCaptureFixture) -> None:
-    failures: list[Failure] = []
-    exporter = ReportingSpanExporter(OTLPSpanExporter(endpoint=collector(401), timeout=1), reporter_into(failures))
+    accounts = Accounts()
+    exporter = ReportingSpanExporter(OTLPSpanExporter(endpoint=collector(401), timeout=1), Reporter(accounts))
     with caplog.at_level(logging.WARNING):
         assert exporter.export(spans(2)) is SpanExportResult.FAILURE
         collector.answer["status"] = 200
         assert exporter.export(spans(2)) is SpanExportResult.SUCCESS
         assert exporter.export(spans(2)) is SpanExportResult.SUCCESS
-    assert failures == [("traces", "rejected", 2)]
+    assert accounts.lost == {("traces", "rejected"): 2}
+    assert accounts.arrived == {"traces": 4}
+    assert accounts.balanced()
     first, second = said(caplog)
     assert "answered 401" in first
     assert "answers again" in second
@@ -116,16 +116,17 @@ def test_a_collector_that_refuses_and_then_accepts(collector: Any, caplog: pytes
 
 
 def test_metrics_are_late_but_not_lost(caplog: pytest.LogCaptureFixture) -> None:
-    failures: list[Failure] = []
+    accounts = Accounts()
     inner = OTLPMetricExporter(endpoint="http://127.0.0.1:1/v1/metrics", timeout=0.2)
-    exporter = ReportingMetricExporter(inner, reporter_into(failures))
+    exporter = ReportingMetricExporter(inner, Reporter(accounts))
     provider = MeterProvider(
         metric_readers=[PeriodicExportingMetricReader(exporter, export_interval_millis=3_600_000)],
         shutdown_on_exit=False,
     )
     provider.get_meter("m").create_counter("c").add(1)
     provider.force_flush()
-    assert failures == [("metrics", "refused", 0)]
+    assert accounts.failures == {("metrics", "refused"): 1}
+    assert accounts.lost == {}
     provider.shutdown()
 
 
@@ -134,10 +135,10 @@ def test_an_exporter_that_raises_has_failed(caplog: pytest.LogCaptureFixture) ->
         def export(self, spans: Any) -> SpanExportResult:
             raise ValueError("secret")
 
-    failures: list[Failure] = []
-    exporter = ReportingSpanExporter(Broken(), reporter_into(failures))
+    accounts = Accounts()
+    exporter = ReportingSpanExporter(Broken(), Reporter(accounts))
     assert exporter.export(spans(1)) is SpanExportResult.FAILURE
-    assert failures == [("traces", "other", 1)]
+    assert accounts.lost == {("traces", "other"): 1}
     assert "secret" not in caplog.text
 
 
@@ -154,4 +155,4 @@ def test_an_exporter_that_raises_has_failed(caplog: pytest.LogCaptureFixture) ->
     ],
 )
 def test_reasons(words: str, reason: str) -> None:
-    assert otlp.classify(words) == reason
+    assert classify(words) == reason

@@ -17,6 +17,7 @@ from typing import Any
 
 import grpc
 import pytest
+from accounts import Accounts
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
 from opentelemetry.exporter.otlp.proto.http import Compression
@@ -34,8 +35,9 @@ from opentelemetry.trace import SpanContext, TraceFlags
 
 from otel_llm_router.distro import _sdk
 from otel_llm_router.export import _span_encoding
+from otel_llm_router.export._reporter import Reporter
 from otel_llm_router.export._span_encoder import SpanEncoder
-from otel_llm_router.export.otlp import Reporter, batching, encode_faster
+from otel_llm_router.export.otlp import batching, encode_faster
 
 SUCCESS, FAILURE = SpanExportResult.SUCCESS, SpanExportResult.FAILURE
 
@@ -265,7 +267,7 @@ def test_the_providers_of_the_distribution(over_http: Receiver, monkeypatch: pyt
     variables |= {"EXPORTER_OTLP_PROTOCOL": "http/protobuf", "EXPORTER_OTLP_TRACES_ENDPOINT": over_http.url}
     for name, value in variables.items():
         monkeypatch.setenv(f"OTEL_{name}", value)
-    providers = _sdk.build(RESOURCE, [], Reporter(lambda _signal, _reason, _lost: None), fast=fast)
+    providers = _sdk.build(RESOURCE, [], Accounts(), fast=fast)
     tracer: TracerProvider = providers.tracer
     for scope in ("otel_llm_router", "another"):
         tracer.get_tracer(scope).start_span("s", attributes={"k": "a"}).end()
@@ -291,9 +293,8 @@ def ended(name: str, scope: InstrumentationScope, resource: Resource = RESOURCE)
 
 def test_spans_of_our_scope_wait_as_bytes(over_http: Receiver) -> None:
     guard = Guard()
-    failures: list[str] = []
-    reporter = Reporter(lambda signal, reason, _lost: failures.append(f"{signal} {reason}"))
-    processor = batching(HttpExporter(over_http.url), reporter, "own", guard)
+    accounts = Accounts()
+    processor = batching(HttpExporter(over_http.url), Reporter(accounts), "own", guard)
     other = Resource({"service.name": "b"})
     spans = [ended("1", OWN), ended("2", FOREIGN), ended("3", OWN), ended("4", OWN, other), ended("\ud800", FOREIGN)]
     for one in spans[:4]:
@@ -309,7 +310,7 @@ def test_spans_of_our_scope_wait_as_bytes(over_http: Receiver) -> None:
     processor.on_end(spans[4])
     processor.force_flush()
     assert len(over_http.bodies) == 1
-    assert len(failures) == 1
+    assert sum(accounts.failures.values()) == 1
     processor.on_end(spans[0])
     processor.shutdown()
     assert names(over_http.messages()[1]) == {("a", "own"): ["1"]}
@@ -320,7 +321,7 @@ def test_what_waits_as_bytes_survives_an_error_of_our_encoder(
     over_http: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     guard = Guard()
-    processor = batching(HttpExporter(over_http.url), Reporter(lambda _signal, _reason, _lost: None), "own", guard)
+    processor = batching(HttpExporter(over_http.url), Reporter(Accounts()), "own", guard)
     processor.on_end(ended("1", OWN))
     encode = SpanEncoder.encode
 

@@ -20,8 +20,9 @@ from otel_llm_router._otel_compat import BaseConfigurator
 from otel_llm_router.distro import _processes, _sdk, _server, resource, settings
 from otel_llm_router.distro._lifecycle import Lifecycle
 from otel_llm_router.distro.settings import Settings
-from otel_llm_router.export.otlp import Reporter, silence_exporters
+from otel_llm_router.export.otlp import silence_exporters
 from otel_llm_router.export.scrape import ScrapeReader
+from otel_llm_router.signals import Instrument
 from otel_llm_router.signals.instruments import self_telemetry
 from otel_llm_router.telemetry import process
 from otel_llm_router.telemetry.instrumenting import SCOPE, Recorder, guard, recorder, set_strict
@@ -71,9 +72,11 @@ class Configurator(BaseConfigurator):
         providers = _sdk.build(
             resource.build(version),
             [reader] if reader else [],
-            Reporter(_export_failed),
+            _Accounts(),
             fast=options.fast_path,
             label_idle=options.label_idle,
+            ending=lifecycle.ending,
+            queue_bytes=options.queue_bytes,
         )
         silence_exporters()  # not before: what they say of their variables, nobody else says
         for problem in providers.problems:
@@ -91,7 +94,11 @@ class Configurator(BaseConfigurator):
                 label_idle=options.label_idle,
             )
         )
-        lifecycle.add([provider.shutdown for provider in providers.all()])
+        tracer, meter, logger = providers.all()
+        lifecycle.add([tracer.shutdown, logger.shutdown])
+        lifecycle.add([meter.shutdown], last=True)
+        lifecycle.add_flush([tracer.force_flush, logger.force_flush])
+        lifecycle.add_flush([meter.force_flush], last=True)
         if options.scrape:
             _serve(options, reader, lifecycle, providers.meter)
 
@@ -160,8 +167,25 @@ def _serve(options: Settings, reader: ScrapeReader | None, lifecycle: Lifecycle,
                 _logger.warning("otel-llm-router: metrics at %s/metrics", url)
 
 
-def _export_failed(signal: str, reason: str, lost: int) -> None:
-    with guard("export failure"):
-        recorder().record(self_telemetry.EXPORT_FAILURES, 1, signal, reason)
-        if lost:
-            recorder().record(self_telemetry.DROPPED, lost, signal, reason)
+class _Accounts:
+    """Counts what becomes of exports on our own instruments."""
+
+    def emitted(self, signal: str, records: int) -> None:
+        _count(self_telemetry.EMITTED, records, signal)
+
+    def delivered(self, signal: str, records: int) -> None:
+        _count(self_telemetry.DELIVERED, records, signal)
+
+    def dropped(self, signal: str, reason: str, records: int) -> None:
+        _count(self_telemetry.DROPPED, records, signal, reason)
+
+    def resent(self, signal: str, records: int) -> None:
+        _count(self_telemetry.RESENT, records, signal)
+
+    def failed(self, signal: str, reason: str) -> None:
+        _count(self_telemetry.EXPORT_FAILURES, 1, signal, reason)
+
+
+def _count(instrument: Instrument, records: int, *labels: str) -> None:
+    with guard("counts of exports"):
+        recorder().record(instrument, records, *labels)

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
@@ -24,14 +24,17 @@ from opentelemetry.sdk.trace.id_generator import IdGenerator
 
 from otel_llm_router import _otel_compat as _compat
 from otel_llm_router import aggregation
-from otel_llm_router.export.otlp import (
-    Reporter,
-    ReportingLogExporter,
-    ReportingMetricExporter,
-    batching,
-)
+from otel_llm_router.distro._forked import Forked
+from otel_llm_router.export._accounts import Accounts
+from otel_llm_router.export._ending import Ending
+from otel_llm_router.export._queue import DEFAULT_BYTES
+from otel_llm_router.export._reporter import Reporter
+from otel_llm_router.export.otlp import ReportingLogExporter, ReportingMetricExporter, batching
 from otel_llm_router.signals.instruments import requests
 from otel_llm_router.telemetry.instrumenting import SCOPE, guard
+
+if TYPE_CHECKING:
+    from otel_llm_router.export._pushing import Pushing
 
 T = TypeVar("T")
 
@@ -77,10 +80,12 @@ def views() -> list[View]:
 def build(
     resource: Resource,
     readers: Iterable[MetricReader],
-    reporter: Reporter,
+    accounts: Accounts,
     *,
     fast: bool = True,
     label_idle: float = aggregation.IDLE,
+    ending: Ending | None = None,
+    queue_bytes: int = DEFAULT_BYTES,
 ) -> Providers:
     """Build the providers from the standard variables.
 
@@ -89,11 +94,21 @@ def build(
     Args:
         resource: Who is sending.
         readers: Metric readers beside the exporters.
-        reporter: Told what becomes of each export.
+        accounts: Told what becomes of each record.
         fast: Whether our own scope is aggregated and traced by `aggregation`.
         label_idle: See option ``label_idle``.
+        ending: Says when the process ends.
+        queue_bytes: See option ``queue_bytes``.
     """
     problems: list[str] = []
+    forked = Forked(resource)
+    reporter = Reporter(accounts)
+    exporters = {signal: _exporters(signal, problems) for signal in ("traces", "metrics", "logs")}
+    pushing: Pushing | None = None
+    if any(exporters.values()):
+        from otel_llm_router.export._pushing import Pushing  # noqa: PLC0415  # loads protobuf
+
+        pushing = Pushing(reporter, guard, ending, queue_bytes)
     ids = _made("id generator (OTEL_PYTHON_ID_GENERATOR)", problems, _id_generator)
     tracer_class, meter_class = _classes(fast=fast, label_idle=label_idle)
     tracer = tracer_class(
@@ -102,27 +117,31 @@ def build(
         id_generator=ids,
         shutdown_on_exit=False,
     )
-    for exporter in _exporters("traces", problems):
+    for exporter in exporters["traces"]:
         processor = _made(
             "batching of traces (OTEL_BSP_*)",
             problems,
             lambda exporter=exporter: (
-                batching(exporter, reporter, SCOPE, partial(guard, "span encoder"))
-                if fast
-                else batching(exporter, reporter)
+                (pushing and pushing.spans(exporter, problems, SCOPE if fast else None))
+                or (
+                    batching(exporter, reporter, SCOPE, partial(guard, "span encoder"))
+                    if fast
+                    else batching(exporter, reporter)
+                )
             ),
         )
         if processor is not None:
             tracer.add_span_processor(processor)
     metric_readers: list[MetricReader] = []
-    for exporter in _exporters("metrics", problems):
+    for exporter in exporters["metrics"]:
         reader = _made(
             "export of metrics (OTEL_METRIC_EXPORT_*)",
             problems,
             lambda exporter=exporter: (
                 exporter
                 if isinstance(exporter, MetricReader)
-                else PeriodicExportingMetricReader(ReportingMetricExporter(exporter, reporter))
+                else (pushing and pushing.metrics(exporter, problems))
+                or PeriodicExportingMetricReader(ReportingMetricExporter(exporter, reporter))
             ),
         )
         if reader is not None:
@@ -131,15 +150,20 @@ def build(
         resource=resource, metric_readers=[*metric_readers, *readers], views=views(), shutdown_on_exit=False
     )
     logger = LoggerProvider(resource=resource, shutdown_on_exit=False)
-    for exporter in _exporters("logs", problems):
+    for exporter in exporters["logs"]:
         records = _made(
             "batching of logs (OTEL_BLRP_*)",
             problems,
-            lambda exporter=exporter: BatchLogRecordProcessor(ReportingLogExporter(exporter, reporter)),
+            lambda exporter=exporter: (
+                (pushing and pushing.logs(exporter, problems))
+                or BatchLogRecordProcessor(ReportingLogExporter(exporter, reporter))
+            ),
         )
         if records is not None:
             logger.add_log_record_processor(records)
-    return Providers(tracer, meter, logger, problems)
+    providers = Providers(tracer, meter, logger, problems)
+    forked.add(providers.all())
+    return providers
 
 
 def _classes(*, fast: bool, label_idle: float) -> tuple[Callable[..., TracerProvider], Callable[..., MeterProvider]]:

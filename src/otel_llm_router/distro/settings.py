@@ -76,6 +76,7 @@ class Settings:
     logs_level: str
     logs_fields: bool
     exit_budget: float
+    queue_bytes: int
     fast_path: bool
     strict: bool
 

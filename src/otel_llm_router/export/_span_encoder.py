@@ -44,6 +44,10 @@ class SpanEncoder:
 
     def __init__(self) -> None:
         self.left = 0
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin again with nothing kept."""
         self._batches = 0
         self._early: tuple[Resource, InstrumentationScope | None] | None = None
         self._messages = SpanMessages()

@@ -20,6 +20,7 @@ from opentelemetry.sdk.util import BoundedList
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags, TraceState
 
+from otel_llm_router.export._forks import restarted_in_children
 from otel_llm_router.export._span_encoder import SpanEncoder, StockEncoderError
 
 Guard = Callable[[], AbstractContextManager[Any]]
@@ -60,6 +61,7 @@ class SpanEncoding:
         self._guard = guard
         self._encoder = SpanEncoder()
         self._agrees: bool | None = None
+        restarted_in_children(self)
 
     def early(self, span: ReadableSpan) -> bytes | None:
         """Return an ended span encoded, to wait for its batch so; None when it has to wait as it is."""
@@ -70,6 +72,18 @@ class SpanEncoding:
                 except StockEncoderError:  # it is the batch that fails, as it does with the stock encoder
                     return None
         return None
+
+    def content(self, spans: Sequence[ReadableSpan | bytes]) -> bytes:
+        """Return the bytes of a request.
+
+        Raises:
+            Exception: what the stock encoder raises for these spans.
+        """
+        return self.for_http(spans).SerializePartialToString()
+
+    def restart(self) -> None:
+        """Forget what is kept; for a forked process, whose parent may have been about to write it."""
+        self._encoder.restart()
 
     def for_http(self, spans: Sequence[ReadableSpan | bytes]) -> Any:
         """Return what can be asked for the bytes of a request.

@@ -1,16 +1,14 @@
-"""OTLP exporters that say what becomes of what they are given.
+"""Other exporters than OTLP's, which say what becomes of what they are given.
 
-Room: `export`. The SDK's own exporters come in; exporters of the same interface go out that never
-raise, count what failed and what was lost, and say so once: when a collector cannot be reached, and
-when it can again.
+Room: `export`. Exporters of the SDK's interfaces come in, and those of OTLP that are told what we do not know how to
+do; exporters of the same interface go out that never raise, count what failed and what was lost, and say so once:
+when a collector cannot be reached, and when it can again. See `_pushing` for the standard ones of OTLP.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
-import re
-import socket
 import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager
@@ -24,6 +22,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
 from otel_llm_router import _otel_compat
+from otel_llm_router.export._reporter import Reporter
 
 if TYPE_CHECKING:
     from otel_llm_router.export._span_encoding import SpanEncoding
@@ -35,95 +34,6 @@ _logger = logging.getLogger("otel_llm_router")
 
 _NOISY: Final = "opentelemetry.exporter.otlp"
 """The exporters' loggers: several lines for each failed batch, of which ours is the summary."""
-
-_CODE: Final = re.compile(r"code: ([1-5]\d\d)|StatusCode\.([A-Z_]+)")
-
-OnFailure = Callable[[str, str, int], None]
-"""Called with signal, reason and number of lost records (0 where nothing is lost, as with metrics)."""
-
-
-class Reporter:
-    """Says once what is wrong with each destination, and once that it is right again.
-
-    Args:
-        on_failure: Counts failures.
-    """
-
-    def __init__(self, on_failure: OnFailure) -> None:
-        self._on_failure = on_failure
-        self._failing: set[str] = set()
-        self._lock = threading.Lock()
-
-    def failed(self, signal: str, destination: str, why: str, lost: int) -> None:
-        """Account for a failed export."""
-        reason = classify(why)
-        if reason == "timeout" and "max retries" in why and not _listens(destination):
-            reason = "refused"  # the exporter's last word is the same for both
-        self._on_failure(signal, reason, lost)
-        with self._lock:
-            if destination in self._failing:
-                return
-            self._failing.add(destination)
-        _logger.warning(
-            "otel-llm-router: cannot deliver %s to the collector at %s: %s. The application goes on; what cannot be "
-            "delivered is lost and counted in llm_router.telemetry.dropped. Set OTEL_EXPORTER_OTLP_ENDPOINT to where "
-            "a collector listens, or OTEL_TRACES_EXPORTER=none, OTEL_LOGS_EXPORTER=none and "
-            "OTEL_METRICS_EXPORTER=prometheus to do without. (Said once until it answers.)",
-            signal,
-            destination,
-            _explain("endpoint" if _without_scheme(destination, why) else reason, why),
-        )
-
-    def delivered(self, destination: str) -> None:
-        """Account for a successful export."""
-        if destination not in self._failing:
-            return
-        with self._lock:
-            self._failing.discard(destination)
-        _logger.warning("otel-llm-router: the collector at %s answers again", destination)
-
-
-_EXPLANATIONS: Final = {
-    "refused": "nothing listens there (connection refused) or the name cannot be resolved",
-    "timeout": "no answer in time",
-    "rejected": "it does not accept them",
-    "encoding": "they cannot be encoded",
-    "endpoint": "the endpoint does not begin with http:// or https://",
-}
-
-
-def _explain(reason: str, why: str) -> str:
-    """Return why an export failed; never an exporter's whole message, which may repeat a URL's credentials."""
-    code = _CODE.search(why)
-    return _EXPLANATIONS.get(reason, "it failed") + (f" (answered {code.group(1) or code.group(2)})" if code else "")
-
-
-def _without_scheme(destination: str, why: str) -> bool:
-    """Whether an endpoint for HTTP was written as one for gRPC."""
-    return "://" not in destination and "StatusCode" not in why and "No connection adapters" in why
-
-
-def classify(why: str) -> str:
-    """Return the reason label for an exporter's own words."""
-    words = why.lower()
-    if "code: 4" in words or "code: 5" in words:
-        return "rejected"
-    if "refused" in words or "resolve" in words or "name or service" in words or "unavailable" in words:
-        return "refused"
-    if "timed out" in words or "timeout" in words or "deadline" in words:
-        return "timeout"
-    return "encoding" if "encode" in words or "serializ" in words else "other"
-
-
-def _listens(destination: str) -> bool:
-    """Whether something accepts connections at a destination."""
-    parts = urlsplit(destination if "://" in destination else f"//{destination}")
-    try:
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-        with socket.create_connection((parts.hostname or "", port), timeout=0.2):
-            return True
-    except (OSError, ValueError):
-        return False
 
 
 def destination_of(exporter: Any) -> str:
@@ -183,12 +93,16 @@ class _Reporting:
         _last_words.take()
         success: list[bool] = []
         why = ""
+        if lost:
+            self._reporter.accounts.emitted(self._signal, lost)
         try:
             yield success
         except Exception as error:  # noqa: BLE001  # an exporter that raises has failed
             why = f"{type(error).__name__}: {error}"
         if success and success[-1]:
             self._reporter.delivered(self._destination)
+            if lost:
+                self._reporter.accounts.delivered(self._signal, lost)
         else:
             self._reporter.failed(self._signal, self._destination, why or _last_words.take(), lost)
 

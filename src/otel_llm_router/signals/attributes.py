@@ -224,8 +224,23 @@ CHECK = Attribute(key="check", description="Name of a health check.", bound=60)
 SIGNAL = Attribute(key="signal", description="Telemetry signal.", values=("traces", "metrics", "logs"))
 EXPORT_REASON = Attribute(
     key="reason",
-    description="Why an export failed.",
-    values=("refused", "timeout", "rejected", "encoding", OTHER),
+    description=(
+        "Why an export failed, or why records were dropped: `queue_full` when the bound pushed them out, `shutdown` when the "
+        "process ended before they could be delivered."
+    ),
+    values=(
+        "refused",
+        "timeout",
+        "disconnected",
+        "tls",
+        "rejected",
+        "redirect",
+        "too_large",
+        "encoding",
+        "queue_full",
+        "shutdown",
+        OTHER,
+    ),
     domain="export_reason",
 )
 WORKER_STATE = Attribute(

@@ -393,6 +393,18 @@ EXIT_BUDGET = Option(
     maximum=60.0,
     description="Seconds that the process may take longer to exit so that what is buffered can leave, for all signals together.",
 )
+QUEUE_BYTES = Option(
+    name="queue_bytes",
+    env="OTEL_LLM_ROUTER_QUEUE_BYTES",
+    type="int",
+    default=33_554_432,
+    minimum=1_048_576,
+    maximum=1_073_741_824,
+    description=(
+        "Bytes of spans and log records that may wait for the collector, together; beyond them the oldest are dropped and "
+        "counted. `OTEL_BSP_MAX_QUEUE_SIZE` and `OTEL_BLRP_MAX_QUEUE_SIZE` bound their number as well where they are set."
+    ),
+)
 FAST_PATH = Option(
     name="fast_path",
     env="OTEL_LLM_ROUTER_FAST_PATH",
@@ -455,6 +467,7 @@ OPTIONS = (
     LOGS_LEVEL,
     LOGS_FIELDS,
     EXIT_BUDGET,
+    QUEUE_BYTES,
     FAST_PATH,
     STRICT,
 )

@@ -19,6 +19,35 @@ INSTRUMENTATION_DEGRADED = Instrument(
     merge=Merge.MAX,
     source="design: telemetry about itself; issue: instrumentation degraded",
 )
+EMITTED = Instrument(
+    name="llm_router.telemetry.emitted",
+    prometheus_name="llm_router_telemetry_emitted_total",
+    kind=Kind.COUNTER,
+    unit="{record}",
+    description=(
+        "Spans and log records that were left to be exported: those delivered, those dropped, and those that still wait."
+    ),
+    attributes=(a.SIGNAL,),
+    source="design: telemetry about itself; reliability: no silent loss",
+)
+DELIVERED = Instrument(
+    name="llm_router.telemetry.delivered",
+    prometheus_name="llm_router_telemetry_delivered_total",
+    kind=Kind.COUNTER,
+    unit="{record}",
+    description="Spans and log records that the collector said it took.",
+    attributes=(a.SIGNAL,),
+    source="design: telemetry about itself; reliability: no silent loss",
+)
+RESENT = Instrument(
+    name="llm_router.telemetry.resent",
+    prometheus_name="llm_router_telemetry_resent_total",
+    kind=Kind.COUNTER,
+    unit="{record}",
+    description="Spans and log records that were sent again although they may have arrived, because nobody answered.",
+    attributes=(a.SIGNAL,),
+    source="design: telemetry about itself; reliability: at least once",
+)
 DROPPED = Instrument(
     name="llm_router.telemetry.dropped",
     prometheus_name="llm_router_telemetry_dropped_total",

@@ -1,0 +1,1 @@
+"""The fault matrix: what becomes of telemetry, and of the application, when things break."""

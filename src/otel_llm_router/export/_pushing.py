@@ -1,0 +1,147 @@
+"""Puts together what delivers the signals over OTLP.
+
+Room: `export`. The standard exporters come in, which the SDK has made of the variables; processors and a reader of
+the SDK's interfaces go out, in the exporters' place.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+from opentelemetry.sdk.metrics.export import MetricReader
+
+from otel_llm_router import _otel_compat
+from otel_llm_router.export._batching import batching, milliseconds
+from otel_llm_router.export._delivery import Sender
+from otel_llm_router.export._destination import Destination, Signal, find
+from otel_llm_router.export._ending import Ending
+from otel_llm_router.export._http_sender import HttpSender
+from otel_llm_router.export._queue import DEFAULT_BYTES, Budget
+from otel_llm_router.export._reporter import Reporter
+from otel_llm_router.export._worker import Encode, Worker
+from otel_llm_router.export.otlp import destination_of
+
+NamedGuard = Callable[[str], AbstractContextManager[Any]]
+"""Makes a guard for a place in our code."""
+
+
+class Pushing:
+    """What the signals share, and the making of each.
+
+    Args:
+        reporter: Told what becomes of records.
+        guard: Makes guards for errors of ours.
+        ending: When the process ends.
+        limit: Bytes that may wait, of all signals together.
+    """
+
+    def __init__(
+        self, reporter: Reporter, guard: NamedGuard, ending: Ending | None = None, limit: int = DEFAULT_BYTES
+    ) -> None:
+        self._reporter = reporter
+        self._guard = guard
+        self._ending = ending or Ending()
+        self._budget = Budget(limit)
+
+    def spans(self, exporter: Any, problems: list[str], scope: str | None = None) -> Any:
+        """Return the span processor in the place of an exporter, or None for one that has to do its own work.
+
+        Args:
+            exporter: As the SDK has made it.
+            problems: Where to say what is wrong with the variables.
+            scope: Name of the scope whose spans end off the request path; None for the stock encoder.
+        """
+        destination = find(exporter, "traces")
+        if destination is None:
+            return None
+        from otel_llm_router.export._processors import PushingSpanProcessor  # noqa: PLC0415  # loads protobuf
+
+        early, encode = None, _stock_spans
+        if scope is not None:
+            from otel_llm_router.export._span_encoding import SpanEncoding  # noqa: PLC0415  # same
+
+            encoding = SpanEncoding(lambda: self._guard("span encoder"))
+            early, encode = encoding.early, encoding.content
+        worker = self._worker("traces", exporter, destination, encode, problems)
+        return PushingSpanProcessor(worker, lambda: self._guard("span export"), scope, early)
+
+    def logs(self, exporter: Any, problems: list[str]) -> Any:
+        """Return the log processor in the place of an exporter, or None for one that has to do its own work."""
+        destination = find(exporter, "logs")
+        if destination is None:
+            return None
+        from otel_llm_router.export._processors import PushingLogProcessor  # noqa: PLC0415  # loads protobuf
+
+        return PushingLogProcessor(
+            self._worker("logs", exporter, destination, _stock_logs, problems), lambda: self._guard("log export")
+        )
+
+    def metrics(self, exporter: Any, problems: list[str]) -> MetricReader | None:
+        """Return the reader in the place of an exporter, or None for one that has to do its own work."""
+        destination = find(exporter, "metrics")
+        if destination is None:
+            return None
+        from otel_llm_router.export._metric_exporter import PushingMetricExporter  # noqa: PLC0415  # loads protobuf
+        from otel_llm_router.export._periodic import PeriodicReader  # noqa: PLC0415  # same
+
+        pushing = PushingMetricExporter(
+            exporter,
+            sender(destination),
+            self._reporter,
+            self._ending,
+            timeout=destination.timeout,
+            destination=destination_of(exporter),
+        )
+        reader = PeriodicReader(
+            pushing,
+            self._ending,
+            interval=milliseconds("OTEL_METRIC_EXPORT_INTERVAL", 60_000, problems),
+            timeout=milliseconds("OTEL_METRIC_EXPORT_TIMEOUT", 30_000, problems),
+        )
+        _let_go(exporter)
+        return reader
+
+    def _worker(
+        self, signal: Signal, exporter: Any, destination: Destination, encode: Encode, problems: list[str]
+    ) -> Worker:
+        worker = Worker(
+            signal,
+            encode,
+            sender(destination),
+            self._budget,
+            batching(signal, problems),
+            self._reporter,
+            self._ending,
+            timeout=destination.timeout,
+            destination=destination_of(exporter),
+        )
+        _let_go(exporter)
+        return worker
+
+
+def sender(destination: Destination) -> Sender:
+    """Return what sends to a destination."""
+    if destination.protocol == "http":
+        return HttpSender(destination)
+    from otel_llm_router.export._grpc_sender import GrpcSender  # noqa: PLC0415  # loads HTTP/2
+
+    return GrpcSender(destination)
+
+
+def _let_go(exporter: Any) -> None:
+    """End an exporter that has said what it knows; a channel of grpcio's has threads that no fork should meet."""
+    with contextlib.suppress(Exception):
+        exporter.shutdown()
+
+
+def _stock_spans(spans: list[Any]) -> bytes:
+    from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans  # noqa: PLC0415  # loads protobuf
+
+    return encode_spans(spans).SerializePartialToString()
+
+
+def _stock_logs(records: list[Any]) -> bytes:
+    return _otel_compat.encode_logs(records).SerializeToString()
