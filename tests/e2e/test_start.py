@@ -71,5 +71,8 @@ def test_no_thread_of_ours_wakes_up_while_nothing_happens(python: Callable[..., 
     port = str(free_port())
     done = python(IDLE.replace("PORT", port), OTEL_LLM_ROUTER_SCRAPE_PORT=port, **SWITCHED_ON)
     first, then = json.loads(done.stdout)
-    assert {name.split()[0] for name in first} == {f"otel-llm-router-{name}" for name in ("exit", "pipeline", "scrape")}
-    assert then == first
+    # The last two have an interval; what they cost is in benchmarks/micro/idle.py.
+    ours = {f"otel-llm-router-{name}" for name in ("exit", "pipeline", "scrape", "workers", "health")}
+    assert {name.split()[0] for name in first} == ours
+    woken = {name.split()[0] for name, count in first.items() if then[name] != count}
+    assert woken <= {"otel-llm-router-workers", "otel-llm-router-health"}

@@ -11,12 +11,13 @@ import sys
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from running import BIN, HERE, environment, free_port
-from services import LIGHT, Service, running, until
+from services import FAILURES, LIGHT, Service, get, running, until
 
 pytestmark = pytest.mark.skipif(
     sys.platform == "win32", reason="worker processes are merged where there are sockets with paths"
@@ -111,6 +112,25 @@ def test_workers_that_are_recycled_all_the_time_leave_exact_counts_and_no_files(
     assert list(runtime_dir.rglob("*.member"))
     with running(GUNICORN, tmp_path) as service:  # nobody of the earlier life is left
         shows_all(service)
+
+
+def test_health_is_that_of_the_worst_worker(runtime_dir: Path, tmp_path: Path) -> None:
+    with running(GUNICORN, tmp_path) as service:
+        two_are_live(service)
+
+        def report() -> dict[str, Any]:
+            try:
+                return json.loads(get(service.scrape_port, "/health"))
+            except FAILURES:  # the one that has the port was killed
+                return {"status": ""}
+
+        until(lambda: report()["status"] == "healthy" and len(report().get("workers", ())) >= 2, service.said)
+        sick = int(get(service.port, "/sick"))
+        until(lambda: report()["status"] == "degraded", lambda: f"{report()}")
+        (failed,) = (one for one in report()["workers"].values() if one["failed"])
+        assert (failed["pid"], failed["failed"]) == (sick, {"sick": "the check says no"})
+        os.kill(sick, signal.SIGKILL)
+        until(lambda: report()["status"] == "healthy", lambda: f"{report()}")
 
 
 def test_the_last_one_to_leave_leaves_nothing_behind(runtime_dir: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+from functools import partial
 from typing import Any
 
 from opentelemetry import metrics
@@ -146,7 +147,8 @@ def _serve(options: Settings, reader: ScrapeReader | None, lifecycle: Lifecycle,
             from otel_llm_router.distro import _health  # noqa: PLC0415  # a switch turns all of it off
 
             checker = _health.start(options, reader)
-        server = _server.make(options, reader, checker)
+        answers = _server.endpoints(options, reader, checker)
+        server = _server.server(options, answers) if answers is not None else None
         workers = _processes.join(options, reader, server, provider)
         if workers is not None:
             recorder().observe(
@@ -154,6 +156,9 @@ def _serve(options: Settings, reader: ScrapeReader | None, lifecycle: Lifecycle,
                 "workers",
                 lambda: [(float(number), (state,)) for state, number in workers.states().items()],
             )
+            if checker is not None and answers is not None:
+                workers.question("health", checker.brief)
+                answers.gather_health(partial(workers.ask, "health"))
             lifecycle.add([workers.close])
             url = workers.url
         elif server is not None:

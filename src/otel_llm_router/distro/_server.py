@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 _logger = logging.getLogger("otel_llm_router")
 
 
-def make(settings: Settings, reader: ScrapeReader | None, checker: Checker | None) -> ScrapeServer | None:
-    """Return the server, which is yet to be started; None when it is not to listen, or cannot be set up as asked.
+def endpoints(settings: Settings, reader: ScrapeReader | None, checker: Checker | None) -> Endpoints | None:
+    """Return the answers, which `otel_llm_router.export.asgi.application` serves too.
 
-    What it answers is served by `otel_llm_router.export.asgi.application` too.
+    None when who may read them cannot be set up as asked; the log says why.
     """
     try:
         asked = access(settings)
-        tls = certificates(settings)
+        certificates(settings)
     except (OSError, ValueError) as error:
         _logger.warning(
             "otel-llm-router: no scrape endpoint: who may read it cannot be set up as asked, and it is not opened to "
@@ -47,7 +47,7 @@ def make(settings: Settings, reader: ScrapeReader | None, checker: Checker | Non
             declared.SCRAPE_TOKEN_FILE.env,
             declared.SCRAPE_USERS_FILE.env,
         )
-    endpoints = Endpoints(
+    found = Endpoints(
         reader,
         checker,
         access=asked,
@@ -57,10 +57,16 @@ def make(settings: Settings, reader: ScrapeReader | None, checker: Checker | Non
         metrics_path=settings.scrape_path,
         health_path=settings.health_path,
     )
-    asgi.serve(endpoints)
+    asgi.serve(found)
+    return found
+
+
+def server(settings: Settings, answers: Endpoints) -> ScrapeServer | None:
+    """Return what serves the answers on the port, and is yet to be started; None when nobody is to listen."""
     if not settings.scrape_listen:
         return None
-    if asked is None and not settings.scrape_tls_client_ca and not is_loopback(settings.scrape_host):
+    asked = settings.scrape_token or settings.scrape_token_file or settings.scrape_users_file
+    if not asked and not settings.scrape_tls_client_ca and not is_loopback(settings.scrape_host):
         _logger.warning(
             "otel-llm-router: the scrape endpoint listens on %s, and whoever reaches this machine reads it: nobody is asked "
             "who they are. Set %s or %s, or leave %s at 127.0.0.1.",
@@ -69,7 +75,7 @@ def make(settings: Settings, reader: ScrapeReader | None, checker: Checker | Non
             declared.SCRAPE_USERS_FILE.env,
             declared.SCRAPE_HOST.env,
         )
-    return ScrapeServer(endpoints, host=settings.scrape_host, port=settings.scrape_port, tls=tls)
+    return ScrapeServer(answers, host=settings.scrape_host, port=settings.scrape_port, tls=certificates(settings))
 
 
 def _profile(request: Request) -> Response:

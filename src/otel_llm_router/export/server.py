@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
@@ -85,6 +85,11 @@ class Endpoints:
             path.replace("/metrics", metrics_path, 1).replace("/health", health_path, 1): path for path in paths
         }
         self._slots = threading.BoundedSemaphore(MAX_ANSWERS)
+        self._gather_health: Callable[[], Mapping[str, Any]] | None = None
+
+    def gather_health(self, gather: Callable[[], Mapping[str, Any]]) -> None:
+        """Answer for all processes of the service: ``gather`` returns what each says of its health, None if nothing."""
+        self._gather_health = gather
 
     def restart(self) -> None:
         """Begin again in a forked child, where nobody answers what its parent was asked."""
@@ -162,13 +167,28 @@ class Endpoints:
             return Response(404, b"no metrics here: OTEL_METRICS_EXPORTER is without prometheus\n", TEXT)
         return Response(404, b"not found; / lists what there is\n", TEXT)
 
-    @staticmethod
-    def _health(path: str, checker: Checker) -> Response:
+    def _health(self, path: str, checker: Checker) -> Response:
         if path == "/health/live":
             return Response(200, _json({"status": "alive"}), JSON)
         report = checker.report()
+        if self._gather_health is not None:
+            report = _of_all(report, self._gather_health())
         answer = report if path == "/health" else {"status": report["status"]}
         return Response(503 if report["status"] == "critical" else 200, _json(answer), JSON)
+
+
+_WORSE: Final = {"healthy": 0, "degraded": 1, "critical": 2}
+
+
+def _of_all(report: dict[str, Any], workers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a report that is as bad as the worst process; one that does not answer is degraded."""
+    if len(workers) < 2:  # noqa: PLR2004  # nobody but this one
+        return report
+    silent = {"status": "degraded", "failed": {"worker": "no answer from this process"}}
+    each = {name: silent if said is None else said for name, said in workers.items()}
+    statuses = [report["status"], *(str(said.get("status")) for said in each.values())]
+    worst = max(statuses, key=lambda status: _WORSE.get(status, 1))
+    return {**report, "status": worst, "workers": each}
 
 
 def _json(value: Any) -> bytes:

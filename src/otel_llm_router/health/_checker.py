@@ -223,6 +223,17 @@ class Checker:
             failed = [self._checks[name] for name, healthy in states.items() if not healthy and name in self._checks]
         return _status(failed) if states else None
 
+    def brief(self) -> dict[str, Any]:
+        """Return state and the failed checks with their messages as last seen, for another process; runs nothing."""
+        states = self.states()
+        with self._lock:
+            failed = {
+                name: self._checks[name].result.message  # type: ignore[union-attr]  # what has a state has a result
+                for name, healthy in states.items()
+                if not healthy and name in self._checks and self._checks[name].result is not None
+            }
+        return {"pid": os.getpid(), "status": self.status() or "healthy", "failed": failed}
+
 
 def _status(failed: list[Watched]) -> str:
     if any(watched.critical for watched in failed):
