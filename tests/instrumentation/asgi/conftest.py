@@ -44,8 +44,9 @@ def upstream(_asgi_upstream: Upstreams) -> Upstreams:
 
 
 @pytest.fixture
-def gateway(watched: testing.Captured, upstream: Upstreams, serve: Any) -> Gateway:
+def gateway(watched: testing.Captured, upstream: Upstreams, serve: Any) -> Generator[Gateway]:
     found = Gateway(watched, upstream)
     app = Starlette(routes=[Route("/{path:path}", found.serve, methods=["GET", "POST"])])
     found.base = serve(app)
-    return found
+    yield found
+    found.settle()

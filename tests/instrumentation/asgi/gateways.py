@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -35,10 +36,18 @@ class Gateway:
     upstream: Upstreams
     base: str = ""
     handler: Handler | None = None
+    served: int = 0
 
     async def serve(self, request: Request) -> Response:
+        self.served += 1
         assert self.handler is not None
         return await self.handler(request)
+
+    def settle(self) -> None:
+        """Wait until what was served is counted: a client has its answer a moment before, and the next test its own."""
+        deadline = time.monotonic() + 10
+        while self.value("http.requests") < self.served and time.monotonic() < deadline:
+            time.sleep(0.005)
 
     def value(self, name: str, **labels: str) -> float:
         return self.watched.value(f"llm_router.{name}", **labels)
