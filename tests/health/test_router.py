@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import pytest
 from opentelemetry.sdk.metrics import MeterProvider
@@ -39,15 +40,9 @@ class Router:
         return result
 
     def request(self, *, error: BaseException | None = None, provider: str = "openai") -> None:
-        request = self.telemetry.request("m")
-        with request:
-            attempt = request.attempt(provider, "m")
-            attempt.__enter__()
+        with suppress(BaseException), self.telemetry.request("m") as request, request.attempt(provider, "m"):
             if error is not None:
-                attempt.fail(error)
-                request.fail(error)
-            else:
-                attempt.end()
+                raise error
 
 
 @pytest.fixture(params=["sdk", "fast"])
