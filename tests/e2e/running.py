@@ -27,8 +27,14 @@ def free_port() -> int:
 def environment(**variables: str) -> dict[str, str]:
     """The environment of a test's process: ours without anything of OpenTelemetry."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "PYTHONPATH"))}
-    # Tests read the numbers of now, not those of a second ago.
-    own = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "PYTHONUNBUFFERED": "1", "OTEL_LLM_ROUTER_SCRAPE_CACHE": "0"}
+    own = {
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+        "PYTHONUNBUFFERED": "1",
+        # Tests read the numbers of now, not those of a second ago.
+        "OTEL_LLM_ROUTER_SCRAPE_CACHE": "0",
+        # The stock instrumentation of logging is installed here for tests of our own beside it.
+        "OTEL_PYTHON_LOG_AUTO_INSTRUMENTATION": "false",
+    }
     return {**kept, **own, **variables}
 
 

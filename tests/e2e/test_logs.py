@@ -52,7 +52,8 @@ def test_each_record_once_with_its_trace(
     switch: str, python: Callable[..., subprocess.CompletedProcess[str]], receiver: tuple[Receiver, str]
 ) -> None:
     found, endpoint = receiver
-    on: dict[str, Any] = {switch: "true", "OTEL_LOGS_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint}
+    on: dict[str, Any] = {"OTEL_LOGS_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint}
+    on |= {"OTEL_PYTHON_LOG_AUTO_INSTRUMENTATION": "", switch: "true"}
     done = python(CODE, OTEL_TRACES_EXPORTER="otlp", OTEL_LLM_ROUTER_LOGS_FIELDS="true", **on)
     assert done.returncode == 0, done.stderr
     printed, ids = done.stdout.splitlines()[0], json.loads(done.stdout.splitlines()[-1])

@@ -223,6 +223,7 @@ def gateway_environment(
         "OTEL_LLM_ROUTER_SCRAPE_PORT": str(scrape_port),
         "OTEL_LLM_ROUTER_SCRAPE_HOST": "127.0.0.1",
         "OTEL_LLM_ROUTER_SCRAPE_CACHE": "0",
+        "OTEL_LLM_ROUTER_WORKERS": "false",  # another demonstration is another service, whatever its name is
     }
 
 
