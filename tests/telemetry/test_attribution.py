@@ -13,6 +13,10 @@ from otel_llm_router import telemetry as router
 from otel_llm_router import testing
 from otel_llm_router.signals import attributes
 
+AZURE = "0123456789abcdef" * 2
+GOOGLE = "AIza" + "Sy-x_" * 7
+"""Shapes of keys that are no longer than names may be."""
+
 ANSWER = SimpleNamespace(usage={"prompt_tokens": 5, "completion_tokens": 2})
 
 
@@ -73,6 +77,9 @@ def test_the_span_says_who_asked_whatever_is_configured(captured: testing.Captur
         ("nightly-batch", "nightly-batch"),
         ("sk-abc", hashlib.sha256(b"sk-abc").hexdigest()[:12]),
         (hashlib.sha256(b"sk-abc").hexdigest(), hashlib.sha256(b"sk-abc").hexdigest()[:12]),
+        (AZURE, hashlib.sha256(AZURE.encode()).hexdigest()[:12]),
+        (GOOGLE, hashlib.sha256(GOOGLE.encode()).hexdigest()[:12]),
+        ("7f0c1d52-9b7e-4c37-8f06-1f6a8d0f4d21", "7f0c1d52-9b7e-4c37-8f06-1f6a8d0f4d21"),
         ("x" * 40, hashlib.sha256(b"x" * 40).hexdigest()[:12]),
     ],
 )

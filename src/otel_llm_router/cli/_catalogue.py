@@ -249,4 +249,4 @@ _VERIFY: Final = """## Verify
 | `cannot deliver ... to the collector` in the log | No collector answers at the address in the message. Start one (`otel-llm-router collector run`), point `OTEL_EXPORTER_OTLP_ENDPOINT` at yours, or switch the exporters off as the message says. |
 | `LiteLLM instrumentation degraded` in the log | This LiteLLM moved something; the message says what is missing. `llm_router_instrumentation_degraded` is 1 for that hook. |
 | Another distribution's settings apply | Two distributions are installed and OpenTelemetry takes the first it finds: set `OTEL_PYTHON_DISTRO=otel_llm_router` and `OTEL_PYTHON_CONFIGURATOR=otel_llm_router`. |
-| Several workers, one `/metrics` | One process serves the port and shows its own numbers only, and with `uvicorn --workers` that is the supervisor, which routes nothing. Over OTLP each worker's are complete: scrape the Collector. |"""
+| Several workers, and `/metrics` shows only one | They do not find each other, or do not look: [workers.md](workers.md) says when. |"""

@@ -6,6 +6,7 @@ Room: `telemetry`. Names come in, keys never go out: a key is called by its alia
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,7 +20,9 @@ _HASH_CHARACTERS: Final = 12
 _HASH: Final = frozenset("0123456789abcdef")
 _SHA256_CHARACTERS: Final = 64
 _LONG: Final = 40
-_PREFIXES: Final = ("sk-", "sk_", "Bearer ")
+_RUN: Final = re.compile(r"[A-Za-z0-9]{32}")
+"""Letters and digits with nothing between them, as many as the shortest keys of providers have; names have hyphens."""
+_PREFIXES: Final = ("sk-", "sk_", "Bearer ", "Basic ", "AIza", "gsk_", "xai-", "hf_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,4 +75,5 @@ def key_hash(text: str) -> str:
 
 def key_name(text: str) -> str:
     """Return what may be said of a key: an alias as it is, and of what may be a key or its SHA-256 the hash."""
-    return key_hash(text) if text.startswith(_PREFIXES) or len(text) >= _LONG else text
+    key = text.startswith(_PREFIXES) or len(text) >= _LONG or _RUN.search(text) is not None
+    return key_hash(text) if key else text
