@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -355,7 +356,8 @@ async def main() -> None:
     for name in ("fastapi", "starlette"):
         apps[name].state.upstream = f"http://127.0.0.1:{ports['upstream']}"
     options: dict[str, Any] = {"date_header": False, "log_level": "critical", "access_log": False}
-    print(json.dumps(ports), flush=True)
+    sys.stdout.write(f"{json.dumps(ports)}\n")
+    sys.stdout.flush()
     servers = [
         uvicorn.Server(uvicorn.Config(app, lifespan="off" if name == "upstream" else "on", **options))
         for name, app in apps.items()

@@ -215,6 +215,23 @@ async def test_a_request_of_the_application_is_joined_not_doubled(
     assert len(captured.spans("route mine")) == 1
 
 
+async def test_an_attempt_block_around_the_router_is_no_further_attempt(
+    make_router: Any, ask: Any, captured: testing.Captured, providers: Any
+) -> None:
+    router = make_router()
+    plan = [{"status": 500}, {"prompt_tokens": 11, "completion_tokens": 7}]
+    async with telemetry.request("smart"), telemetry.attempt("openai", "gpt-4o-mini") as attempt:
+        attempt.response(await router.acompletion("smart", ask(alpha=plan)))
+    assert captured.value("llm_router.inference") == 1
+    assert captured.value("llm_router.attempts") == providers["alpha"].record["attempts"] == 2
+    assert captured.value("llm_router.attempts", status="error") == 1
+    assert captured.value("llm_router.tokens", type="input") == 11
+    assert captured.value("llm_router.tokens", type="output") == 7
+    assert captured.value("llm_router.retries") == 1
+    assert captured.value("llm_router.attempts.in_flight") == captured.value("llm_router.requests.in_flight") == 0
+    assert len([span for span in captured.spans() if span.kind is SpanKind.CLIENT]) == 2
+
+
 async def test_sums_are_exact_under_concurrency(
     make_router: Any, ask: Any, captured: testing.Captured, providers: Any
 ) -> None:

@@ -57,7 +57,7 @@ def _one(check_name: str, found: list[Found], wanted: str | None, variable: str,
             check_name,
             "fail",
             f"{winner.name} ({winner.package}) wins because {why}, and {without}; installed: {candidates}",
-            choose,
+            choose if wanted is not None else f"{choose}, or start with otel-llm-router run, which does",
         )
     if len(found) == 1:
         return Finding(check_name, "ok", f"{OURS} is the only one installed and is taken")

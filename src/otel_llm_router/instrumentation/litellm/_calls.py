@@ -16,6 +16,7 @@ from opentelemetry import context as otel_context
 
 from otel_llm_router import telemetry
 from otel_llm_router.instrumentation.litellm import _deployments
+from otel_llm_router.telemetry.instrumenting import current_attempt
 
 
 @dataclass(slots=True, eq=False)
@@ -79,6 +80,13 @@ class Call:
     def begin_attempt(self, kwargs: Mapping[str, Any], began: int | None = None) -> None:
         """Begin the attempt that the Router makes with ``kwargs``, now or as of ``began``."""
         level = self.level
+        around = current_attempt()
+        if (
+            around is not None
+            and around.request is level.request
+            and not (around.reads_answer or level.request.ends_with_attempt)
+        ):
+            around.withdraw()  # a block of the application's around the whole Router: the tries count, each once
         target = self.target or _deployments.from_call(kwargs, level.operation)
         if level.routing:
             reason = "routing"
