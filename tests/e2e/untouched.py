@@ -40,9 +40,22 @@ from starlette.websockets import WebSocket
 
 # --- the upstream, a bare ASGI application ------------------------------------------------------
 
-DELTA = {"id": "c-1", "object": "chat.completion.chunk", "model": "small", "choices": [{"delta": {"content": "word"}}]}
-USAGE = {"id": "c-1", "model": "small", "choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 2}}
-WHOLE = {**USAGE, "choices": [{"message": {"role": "assistant", "content": "two words"}, "finish_reason": "stop"}]}
+DELTA: dict[str, Any] = {
+    "id": "c-1",
+    "object": "chat.completion.chunk",
+    "model": "small",
+    "choices": [{"delta": {"content": "word"}}],
+}
+USAGE: dict[str, Any] = {
+    "id": "c-1",
+    "model": "small",
+    "choices": [],
+    "usage": {"prompt_tokens": 3, "completion_tokens": 2},
+}
+WHOLE: dict[str, Any] = {
+    **USAGE,
+    "choices": [{"message": {"role": "assistant", "content": "two words"}, "finish_reason": "stop"}],
+}
 JSON, EVENTS = (b"content-type", b"application/json"), (b"content-type", b"text/event-stream")
 
 gates: dict[str, asyncio.Event] = {}
