@@ -163,6 +163,39 @@ def test_a_taken_port_is_one_warning(served: Any, caplog: pytest.LogCaptureFixtu
     assert "OTEL_LLM_ROUTER_SCRAPE_PORT" in message
 
 
+def test_a_port_that_becomes_free_is_taken(checker: Checker) -> None:
+    with socket.socket() as stranger:
+        stranger.bind(("127.0.0.1", 0))
+        stranger.listen()
+        port = stranger.getsockname()[1]
+        server = ScrapeServer(Endpoints(None, checker), host="127.0.0.1", port=port)
+        assert server.insist() is None
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            assert httpx.get(f"http://127.0.0.1:{port}/health/live").status_code == 200
+            break
+        except httpx.TransportError:
+            assert time.monotonic() < deadline, "nobody takes the port"
+            time.sleep(0.02)
+    server.stop()
+    with pytest.raises(httpx.TransportError):
+        httpx.get(f"http://127.0.0.1:{port}/health/live")
+
+
+def test_once_stopped_a_port_is_not_tried_again(checker: Checker) -> None:
+    with socket.socket() as stranger:
+        stranger.bind(("127.0.0.1", 0))
+        stranger.listen()
+        server = ScrapeServer(Endpoints(None, checker), host="127.0.0.1", port=stranger.getsockname()[1])
+        assert server.insist() is None
+        server.stop()
+        trying = [one for one in threading.enumerate() if one.name == "otel-llm-router-port"]
+        for one in trying:
+            one.join(20)
+            assert not one.is_alive()
+
+
 def test_stopping_frees_the_port(served: Any) -> None:
     url, server = served
     host, port = address(url)

@@ -21,8 +21,8 @@ ID: Final = "R11"
 TITLE: Final = "The scrape port is taken"
 HOW: Final = (
     "uvicorn with a FastAPI application under `opentelemetry-instrument`, the stock SDK with its Prometheus exporter, while a stranger listens on "
-    "the scrape's port, on the same port of all addresses by IPv6, or the port is a privileged one; ten requests. The stranger then "
-    "goes away"
+    "the scrape's port (alone: with OTEL_LLM_ROUTER_WORKERS=false), on the same port of all addresses by IPv6, or the port is a "
+    "privileged one; ten requests. The stranger then goes away"
 )
 PASS: Final = "ten answers, spans, log records and the instrumentation's spans; one line in the log; metrics served within 5 s after the port is free"
 APPLICATION: Final = """
@@ -57,6 +57,7 @@ def run(subject: str, quick: bool) -> Figures:
     figures: Figures = {}
     cases: dict[str, tuple[socket.AddressFamily, str] | None] = {
         "a stranger": (socket.AF_INET, "127.0.0.1"),
+        "a stranger, alone": (socket.AF_INET, "127.0.0.1"),
         "a stranger by IPv6": (socket.AF_INET6, "::"),
         "a privileged port": None,
     }
@@ -70,16 +71,17 @@ def run(subject: str, quick: bool) -> Figures:
             stranger = _stranger(*where, port) if where is not None else None
         except OSError:  # no IPv6 here
             continue
-        figures |= {f"{name}: {what}": value for what, value in _one(subject, port, stranger).items()}
+        alone = {"OTEL_LLM_ROUTER_WORKERS": "false"} if name.endswith("alone") else {}
+        figures |= {f"{name}: {what}": value for what, value in _one(subject, port, stranger, alone).items()}
     return figures
 
 
-def _one(subject: str, port: int, stranger: socket.socket | None) -> Figures:
+def _one(subject: str, port: int, stranger: socket.socket | None, more: dict[str, str]) -> Figures:
     collector = HttpCollector()
     endpoint = collector.start()
     with tempfile.TemporaryDirectory(prefix="faults-", dir="/tmp") as name:
         directory = Path(name)
-        soon = {"OTEL_BSP_SCHEDULE_DELAY": "500", "OTEL_BLRP_SCHEDULE_DELAY": "500"}
+        soon = {"OTEL_BSP_SCHEDULE_DELAY": "500", "OTEL_BLRP_SCHEDULE_DELAY": "500", **more}
         variables = instrumented(subject, directory, endpoint, port, **soon)
         (directory / "application.py").write_text(APPLICATION)
         served = free_port()

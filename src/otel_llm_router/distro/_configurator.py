@@ -162,7 +162,7 @@ def _serve(options: Settings, reader: ScrapeReader | None, lifecycle: Lifecycle,
             lifecycle.add([workers.close])
             url = workers.url
         elif server is not None:
-            url = server.start()
+            url = server.insist()
             lifecycle.add([server.stop], inherited=False)
         else:
             url = None

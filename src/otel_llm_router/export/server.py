@@ -40,6 +40,7 @@ MAX_ANSWERS: Final = 16
 
 
 _WAIT_SECONDS: Final = 0.02
+_RETRY_SECONDS: Final = 0.5
 
 
 class Endpoints:
@@ -216,6 +217,22 @@ class ScrapeServer:
         self._runner: _runner.Runner | None = None
         self._thread: threading.Thread | None = None
         self._warned = False
+        self._stopped = threading.Event()
+
+    def insist(self) -> str | None:
+        """Begin to serve as `start` does; where the port is not to be had, try again until it is, or `stop`."""
+        self._stopped.clear()
+        url = self.start()
+        if url is None:
+            threading.Thread(target=self._try_again, name="otel-llm-router-port", daemon=True).start()
+        return url
+
+    def _try_again(self) -> None:
+        while not self._stopped.wait(_RETRY_SECONDS):
+            if self.start() is not None:
+                if self._stopped.is_set():
+                    self.stop()
+                return
 
     def start(self) -> str | None:
         """Begin to serve; return the URL, or None (said once in the log) when the port is not to be had.
@@ -231,7 +248,7 @@ class ScrapeServer:
             self._warned = True
             _logger.warning(
                 "otel-llm-router: no scrape endpoint: %s:%s cannot be listened on (%s). The application, OTLP and "
-                "instrumentation go on. Set OTEL_LLM_ROUTER_SCRAPE_PORT to a free port, or "
+                "instrumentation go on, and it is tried again. Set OTEL_LLM_ROUTER_SCRAPE_PORT to a free port, or "
                 "OTEL_LLM_ROUTER_SCRAPE=false to do without.",
                 self._host,
                 self._port,
@@ -244,7 +261,10 @@ class ScrapeServer:
         )
         self._thread.start()
         scheme = "http" if self._tls is None else "https"
-        return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+        url = f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+        if self._warned:
+            _logger.info("otel-llm-router: the scrape endpoint's port is to be had now: metrics at %s/metrics", url)
+        return url
 
     @staticmethod
     def _serve(runner: _runner.Runner) -> None:
@@ -256,6 +276,7 @@ class ScrapeServer:
 
     def stop(self, timeout: float = 1.0) -> None:
         """Stop serving and free the port, within ``timeout`` seconds."""
+        self._stopped.set()
         if self._runner is not None:
             self._runner.stop()
         if self._thread is not None:
