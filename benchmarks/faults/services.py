@@ -26,6 +26,7 @@ from benchmarks.faults.subjects import BIN, ROOT, environment
 
 FAILURES: Final = (OSError, http.client.HTTPException)
 APPLICATION: Final = """
+import os
 from benchmarks.faults import emit
 
 def wsgi(environ, start_response):
@@ -241,7 +242,8 @@ def serving(subject: str, command: list[str], **variables: str) -> Generator[Ser
     with tempfile.TemporaryDirectory(prefix="faults-", dir="/tmp" if sys.platform != "win32" else None) as directory:
         service = Service(subject, command, Path(directory), **variables)
         try:
-            waited(lambda: service.process.poll() is not None or service.call(), 60)
+            if waited(service.call, 40) is None:
+                raise RuntimeError(f"no answer from {command}")
             service.failed = 0
             yield service
         finally:

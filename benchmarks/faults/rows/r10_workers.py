@@ -94,11 +94,10 @@ def _killed(service: Service) -> Figures:
     else:
         figures["kill -9 of the holder: new one after (s)"] = "the master holds it"
     missing = max(0, service.answered - service.settled())
-    began, answered = time.monotonic(), service.answered
-    kills = 0
+    answered, loaded, kills = service.answered, 0.0, 0
     for which in ("worker", "holder"):
-        ended = threading.Event()
-        load = threading.Thread(target=lambda done=ended: (service.traffic(REQUESTS), done.set()))
+        load = threading.Thread(target=service.traffic, args=(2 * REQUESTS,))
+        began = time.monotonic()
         load.start()
         time.sleep(0.3)
         now = service.holder()
@@ -108,8 +107,9 @@ def _killed(service: Service) -> Figures:
             os.kill(target, signal.SIGKILL)
             kills += 1
         load.join()
+        loaded += time.monotonic() - began
         time.sleep(0.5)
-    rate = (service.answered - answered) / (time.monotonic() - began)
+    rate = (service.answered - answered) / loaded
     lost = max(0, service.answered - service.settled() - missing)
     figures[f"{kills} kills -9 under load: missing"] = lost
     figures["the same, in seconds of one worker's data for each kill"] = round(
