@@ -113,7 +113,10 @@ def _inside(endpoint: str, **variables: str) -> dict[str, Any]:
 
 def reached(figures: Figures) -> bool:
     """Whether it passes."""
-    own = [value for name, value in figures.items() if "harmed" in name or "counted" in name or "missing" in name]
-    if "host harmed" in figures:
-        own.remove(figures[POINTS])
-    return not any(own)
+    hooks = "host harmed" in figures
+    return not any(
+        value
+        for name, value in figures.items()
+        if (name != POINTS if hooks else name == POINTS)
+        and ("harmed" in name or "counted" in name or "missing" in name)
+    )
