@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import http.client
+import importlib
 import json
 import logging
 import socket
@@ -186,8 +187,7 @@ def _service() -> Callable[[], Any]:
 
 def _router() -> Callable[[], Any]:
     """LiteLLM's Router before the same provider."""
-    import litellm  # noqa: PLC0415
-
+    litellm: Any = importlib.import_module("litellm")
     base = _provider() + "/v1"
     parameters = {"model": "openai/gpt-4o", "api_key": "none", "api_base": base}
     router = litellm.Router([{"model_name": "smart", "litellm_params": parameters}], num_retries=0)

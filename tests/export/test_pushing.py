@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import time
 import tracemalloc
 from collections.abc import Callable, Generator
@@ -213,6 +214,24 @@ def test_what_a_grpc_server_puts_off_is_sent_when_it_says(to: Callable[..., Sdk]
     assert time.monotonic() - began >= 0.5
     assert collector.requests == 2
     collector.stop()
+
+
+def test_the_libraries_of_the_way_out_log_nothing_of_it(
+    protocol: str,
+    collector: Any,
+    to: Callable[..., Sdk],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A root logger that exports at level DEBUG would export about each export, and handlers would see its keys."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "x-api-key=a-secret")
+    with caplog.at_level(logging.DEBUG):
+        sdk = to(protocol, endpoint(collector))
+        sdk.emit(5)
+        assert sdk.flush()
+        assert len(collector.taken.spans()) == len(collector.taken.logs()) == 5
+    said = [one for one in caplog.records if not one.name.startswith(("grpc", "asyncio"))]  # the collector is here too
+    assert [(one.name, one.getMessage()) for one in said] == []
 
 
 def test_who_hangs_is_not_given_one_copy_after_the_other(

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import base64
 import gzip
+import logging
+import threading
 import zlib
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -36,6 +38,20 @@ _OF_HTTP: Final = {400: 13, 401: _UNAUTHENTICATED, 403: _PERMISSION_DENIED, 404:
     (429, 502, 503, 504), _UNAVAILABLE
 )
 """gRPC's table for answers of what is no gRPC server."""
+
+_here: Final = threading.local()
+
+
+def _not_ours(_record: logging.LogRecord) -> bool:
+    """Keep what HPACK says of our own calls from the application's handlers.
+
+    At level DEBUG that is each header with its value, keys of a collector too; exported, it would make the next call.
+    """
+    return not getattr(_here, "sending", False)
+
+
+for _name in ("hpack.hpack", "hpack.table"):
+    logging.getLogger(_name).addFilter(_not_ours)
 
 
 @dataclass
@@ -74,6 +90,13 @@ class GrpcSender:
             content: The request, as protobuf.
             deadline: When to give up, on the monotonic clock.
         """
+        _here.sending = True
+        try:
+            return self._send(content, deadline)
+        finally:
+            _here.sending = False
+
+    def _send(self, content: bytes, deadline: float) -> Outcome:
         body = _message(content, compressed=self._destination.compression == "gzip")
         for fresh in (False, True):
             progress = Progress()
