@@ -105,7 +105,7 @@ def _inside(endpoint: str, **variables: str) -> dict[str, Any]:
         env=environment("ours", endpoint, "http", variables),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        timeout=180,
+        timeout=400,
         check=False,
     )
     return json.loads(done.stdout)

@@ -15,7 +15,7 @@ ID: Final = "R10"
 TITLE: Final = "Many workers, one scrape"
 HOW: Final = (
     "400 requests of four clients while a scraper looks 20 times a second; the stock SDK with its Prometheus exporter under "
-    "`opentelemetry-instrument`. Missing: requests that were answered and that the scrape does not show. Recycling: gunicorn with "
+    "`opentelemetry-instrument`. Missing: requests that were answered and that the scrape does not show 3 s later. Recycling: gunicorn with "
     "--max-requests 4. Then, in gunicorn with four workers, kill -9 of a worker that does not hold the scrape port, and of the one that does, "
     "each under load and once all is counted"
 )
