@@ -2,7 +2,8 @@
 
 Room: `export`. It lives inside somebody else's process, so it shares nothing with it: no logger, no
 signal handler, no event loop. Every connection has deadlines, and there are never more than a fixed
-number: the one that has been idle for longest makes room for a new one.
+number: the one that has been idle for longest makes room for a new one. Those that are being answered
+are not idle, as long as they leave half the room to the others.
 """
 
 from __future__ import annotations
@@ -40,8 +41,9 @@ class HttpServer:
     def __init__(self, handler: Handler, tls: Callable[[], SSLContext] | None = None) -> None:
         self._handler = handler
         self._tls = tls
-        # In the order in which they were last active; the task to cancel for each connection.
-        self._connections: dict[asyncio.Task[None], None] = {}
+        # Each in the order of their coming; the task to cancel for each connection.
+        self._idle: dict[asyncio.Task[None], None] = {}
+        self._answering: dict[asyncio.Task[None], None] = {}
 
     async def serve(self, listening: socket.socket, stop: asyncio.Event) -> None:
         """Serve until ``stop`` is set, then close every connection."""
@@ -50,7 +52,7 @@ class HttpServer:
         try:
             await stop.wait()
         finally:
-            for task in (accepting, *self._connections):
+            for task in (accepting, *self._idle, *self._answering):
                 task.cancel()
 
     async def _accept(self, listening: socket.socket) -> None:
@@ -62,14 +64,22 @@ class HttpServer:
             except OSError:  # out of files; those that time out are given back
                 await asyncio.sleep(ACCEPT_PAUSE)
                 continue
-            if len(self._connections) >= MAX_CONNECTIONS:
-                next(iter(self._connections)).cancel()
+            if len(self._idle) + len(self._answering) >= MAX_CONNECTIONS:
+                self._make_room()
             task = loop.create_task(self._connected(accepted))
-            self._connections[task] = None
+            self._idle[task] = None
             task.add_done_callback(lambda task, accepted=accepted: self._gone(task, accepted))
 
+    def _make_room(self) -> None:
+        crowded = not self._idle or len(self._answering) > MAX_CONNECTIONS // 2
+        those = self._answering if crowded else self._idle
+        task = next(iter(those))
+        del those[task]
+        task.cancel()
+
     def _gone(self, task: asyncio.Task[None], accepted: socket.socket) -> None:
-        self._connections.pop(task, None)
+        self._idle.pop(task, None)
+        self._answering.pop(task, None)
         if task.cancelled():  # before it began, nobody else has closed it
             accepted.close()
 
@@ -114,12 +124,15 @@ class HttpServer:
                 return
             if request is None:
                 return
-            self._connections[task] = self._connections.pop(task)
+            self._idle.pop(task, None)
+            self._answering[task] = None
             response = await self._handler(request)
             await self._send(connection, writer, response, head=request.method == "HEAD")
             if connection.our_state is not h11.DONE or connection.their_state is not h11.DONE:
                 return
             connection.start_next_cycle()
+            self._answering.pop(task, None)
+            self._idle[task] = None
 
     async def _send(
         self, connection: h11.Connection, writer: asyncio.StreamWriter, response: Response, *, head: bool
