@@ -94,9 +94,9 @@ def settled(condition: Callable[[], bool], within: float = 15.0) -> bool:
 
 
 @contextmanager
-def serving(subject: str, command: list[Any] | str, port: int = 0, **variables: str) -> Generator[Serving]:
-    """Run a command, or Python code, as a subject, until its endpoint can be connected to."""
-    port = port or free_port()
+def serving(subject: str, command: list[Any] | str, **variables: str) -> Generator[Serving]:
+    """Run a command, or Python code, as a subject, until it can be connected to, and the code has said something."""
+    port = free_port()
     environment = {
         "FAULTS_PORT": str(port),
         "OTEL_SERVICE_NAME": f"faults-{port}",
@@ -119,6 +119,8 @@ def serving(subject: str, command: list[Any] | str, port: int = 0, **variables: 
 
         if not settled(there, STARTED_WITHIN):
             raise RuntimeError(f"{subject} does not serve")
+        if isinstance(command, str) and process.stdout is not None:
+            process.stdout.readline()
         yield Serving(port, process)
 
 

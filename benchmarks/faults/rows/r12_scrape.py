@@ -21,7 +21,8 @@ HOW: Final = (
     "A histogram of 2,000 series in a process with an event loop of its own; for 20 s 2,000 clients that send half a request "
     "(and connect again 5 s after they were closed), 200 that never read their answer and 64 that scrape without a pause, "
     "from another process on the same two cores. Meanwhile one legitimate scrape a second, with Prometheus' time-out of 10 s. "
-    "Stall: by how much a heartbeat of 10 ms in the application's event loop came late. Idle: until a connection with half a "
+    "Stall: by how much a heartbeat of 10 ms in the application's event loop came late; without a server: in a process beside "
+    "it that serves nothing. Idle: until a connection with half a "
     "request is closed, of those that were open at the end. Against `start_http_server` of prometheus_client"
 )
 PASS: Final = (
@@ -31,14 +32,8 @@ PASS: Final = (
 SERIES: Final = 2000
 LONGEST_IDLE: Final = 12.0
 
-HOST_PROGRAM: Final = """
+HEARTBEAT: Final = """
 import asyncio, json, time
-from benchmarks.faults import scraped
-scraped.serve()
-from opentelemetry import metrics
-histogram = metrics.get_meter("faults").create_histogram("latency", unit="s")
-for index in range(1990):
-    histogram.record(index / 100, {"key": f"{index:06}"})
 
 async def main():
     while True:
@@ -51,6 +46,18 @@ async def main():
 
 asyncio.run(main())
 """
+
+HOST_PROGRAM: Final = (
+    """
+from benchmarks.faults import scraped
+scraped.serve()
+from opentelemetry import metrics
+histogram = metrics.get_meter("faults").create_histogram("latency", unit="s")
+for index in range(1990):
+    histogram.record(index / 100, {"key": f"{index:06}"})
+"""
+    + HEARTBEAT
+)
 
 ATTACK: Final = """
 import asyncio, resource, socket, sys, time
@@ -137,8 +144,9 @@ def run(subject: str, quick: bool) -> Figures:
 class _Watch:
     """What is seen of the process from outside and of its heartbeat."""
 
-    def __init__(self, served: Serving) -> None:
+    def __init__(self, served: Serving, process: subprocess.Popen[str] | None = None) -> None:
         self._served = served
+        self._process = process or served.process
         self._ended = threading.Event()
         self.threads = self.resident = 0
         self.late: list[float] = []
@@ -152,8 +160,8 @@ class _Watch:
             self.resident = max(self.resident, self._served.status("VmRSS"))
 
     def _listen(self) -> None:
-        assert self._served.process.stdout is not None
-        for line in self._served.process.stdout:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
             if self._ended.is_set():
                 return
             self.late += json.loads(line)
@@ -173,11 +181,12 @@ def _attacked(served: Serving, seconds: int, half_open: int) -> Figures:
     quiet.end()
     watch = _Watch(served)
     arguments = (served.port, seconds, half_open, 200, 64, LONGEST_IDLE)
-    with subprocess.Popen(
-        [sys.executable, "-c", ATTACK, *map(str, arguments)], stdout=subprocess.PIPE, text=True, cwd=ROOT
-    ) as attack:
+    with _started(HEARTBEAT) as beside, _started(ATTACK, *map(str, arguments)) as attack:
+        other = _Watch(served, beside)
         took, failures = _scrapes(served, seconds)
-        watch.end()
+        for one in (watch, other):
+            one.end()
+        beside.kill()
         held, left, answers = attack.communicate()[0].split()
     return {
         "legitimate scrapes": len(took) + failures,
@@ -189,9 +198,14 @@ def _attacked(served: Serving, seconds: int, half_open: int) -> Figures:
         "stall, 99th percentile (ms)": _quantile(watch.late, 0.99),
         "stall, longest (ms)": _quantile(watch.late, 1),
         "stall without an attack, longest (ms)": _quantile(quiet.late, 1),
+        "stall without a server, longest (ms)": _quantile(other.late, 1),
         "idle, longest (s)": round(float(held), 1) if left == "0" else f"{left} open after {LONGEST_IDLE:g}",
         "answers to the 64": int(answers),
     }
+
+
+def _started(code: str, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen([sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE, text=True, cwd=ROOT)
 
 
 def _quantile(values: list[float], share: float) -> float:

@@ -36,6 +36,7 @@ from benchmarks.faults import scraped
 scraped.serve()
 from opentelemetry import metrics
 metrics.get_meter("faults").create_counter("faults_secret").add(1)
+print("ready", flush=True)
 while True:
     time.sleep(60)
 """

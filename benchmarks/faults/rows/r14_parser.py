@@ -32,6 +32,7 @@ from opentelemetry import metrics
 counter = metrics.get_meter("faults").create_counter("work")
 for index in range(50):
     counter.add(1, {"key": str(index)})
+print("ready", flush=True)
 while True:
     time.sleep(60)
 """

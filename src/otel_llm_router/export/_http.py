@@ -23,6 +23,8 @@ HEADER_SECONDS: Final = 10.0
 """A connection that has not sent a whole request for so long is closed."""
 WRITE_SECONDS: Final = 10.0
 """A client that has not read a whole answer for so long is cut off."""
+STALL_SECONDS: Final = 3.0
+"""A client that has read nothing of what waits for it for so long is cut off: the answer is kept for it."""
 ACCEPT_PAUSE: Final = 0.5
 """Seconds without accepting when the process can have no more open files."""
 MAX_HEADER_BYTES: Final = 16 * 1024
@@ -110,6 +112,7 @@ class HttpServer:
             ssl=None if self._tls is None else self._tls(),
             ssl_handshake_timeout=None if self._tls is None else HEADER_SECONDS,
         )
+        transport.set_write_buffer_limits(0)  # one piece waits for a slow reader, and no second one
         return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
 
     async def _converse(
@@ -148,11 +151,15 @@ class HttpServer:
         start = connection.send(h11.Response(status_code=response.status, headers=list(headers.items())))
         writer.write(start)
         body = b"" if head else response.body
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
 
         async def rest() -> None:
             for begin in range(0, len(body), CHUNK):
                 writer.write(connection.send(h11.Data(data=body[begin : begin + CHUNK])))
+                stalled = loop.call_later(STALL_SECONDS, task.cancel) if task is not None else None
                 await writer.drain()
+                if stalled is not None:
+                    stalled.cancel()
             end = connection.send(h11.EndOfMessage())
             writer.write(end)
             await writer.drain()
