@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+import time
 from collections.abc import Generator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
 from otel_llm_router.export import _http, _runner
 from otel_llm_router.export._messages import Request, Response
 
 MOST = 8
+LARGE = 20_000_000
 
 
 class Slow:
@@ -29,7 +32,7 @@ class Slow:
         if request.path == "/slow":
             self.come.release()
             await asyncio.to_thread(self.go.wait, 20)
-        return Response(200, b"answered", "text/plain")
+        return Response(200, b"x" * LARGE if request.path == "/large" else b"answered", "text/plain")
 
 
 @pytest.fixture
@@ -70,3 +73,24 @@ def test_those_who_are_being_answered_leave_room(slow: Any) -> None:
             silent.sendall(b"GET /")
         url = "http://{}:{}".format(*address)
         assert [httpx.get(url, timeout=20).text for _ in range(3)] == ["answered"] * 3
+
+
+@pytest.mark.skipif(not hasattr(psutil.Process, "num_fds"), reason="this system does not count open files")
+def test_who_reads_nothing_is_cut_off_and_who_reads_is_not(slow: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_http, "STALL_SECONDS", 0.3)
+    monkeypatch.setattr(_http, "WRITE_SECONDS", 60.0)
+    _, address = slow
+    ask = b"GET /large HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+    with socket.create_connection(address, timeout=20) as reading:
+        reading.sendall(ask)
+        assert len(reading.makefile("rb").read()) > LARGE
+    process = psutil.Process()
+    with socket.create_connection(address, timeout=20) as silent:
+        silent.sendall(ask)
+        assert silent.recv(1) == b"H"  # it is being answered
+        both, deadline = process.num_fds(), time.monotonic() + 20
+        while process.num_fds() >= both:
+            assert time.monotonic() < deadline, "the server goes on to wait for it"
+            time.sleep(0.01)
+        with suppress(ConnectionError):
+            assert len(silent.makefile("rb").read()) < LARGE
