@@ -122,7 +122,11 @@ async def scraper():
             await asyncio.sleep(0.1)
 
 async def main():
-    await asyncio.gather(*(half() for _ in range(half_open)), *(never() for _ in range(silent)), *(scraper() for _ in range(scrapers)))
+    attackers = [half() for _ in range(half_open)] + [never() for _ in range(silent)] + [scraper() for _ in range(scrapers)]
+    tasks = [asyncio.ensure_future(one) for one in attackers]
+    await asyncio.wait(tasks, timeout=seconds + idle + 2)  # some wait to be accepted for ever
+    for task in tasks:
+        task.cancel()
 
 asyncio.run(main())
 print(max(held, default=0), left[0], answers[0])
