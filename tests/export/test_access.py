@@ -93,6 +93,7 @@ def basic(text: bytes) -> str:
         basic(b"prometheus:"),
         basic(b":right"),
         basic(b"prometheus\0:right"),
+        basic(b"prometheus:right\0"),
         basic(b"\xff\xfe:right"),
         basic(b"prometheus:right")[:-1],
         basic(b"prometheus:right") + "=",

@@ -99,6 +99,8 @@ class Access:
             name, colon, password = base64.b64decode(given, validate=True).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError):
             return False
+        if "\0" in password:  # to HMAC, and so to scrypt, a key with NULs at its end is the same without
+            return False
         users = self._users()
         digest = self._digest(*(part.encode() for part in (str(self._users.generation), name, colon, password)))
         with self._lock:
