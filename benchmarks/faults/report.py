@@ -15,8 +15,8 @@ _HEAD: Final = """# Reliability
 <!-- Written by scripts/generate from benchmarks/results/reliability.json; change that, or benchmarks/faults. -->
 
 What becomes of telemetry, and of the application, when things break: each row was tried on real processes and sockets, in
-the same run with this distribution and with the OpenTelemetry SDK and its OTLP exporters as they come. `scripts/faults` runs
-it again. A row that falls short says so.
+the same run with this distribution and with the OpenTelemetry SDK and its exporters as they come. `scripts/faults` runs it
+again. A row that falls short says so.
 
 How it is meant to be: what waits for the collector is bounded by its bytes (`OTEL_LLM_ROUTER_QUEUE_BYTES`) and sent again
 until it arrives, the bound pushes it out, or the process ends (`OTEL_LLM_ROUTER_EXIT_BUDGET`). Delivery is at least once: a

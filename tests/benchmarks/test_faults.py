@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import random
 import re
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import otel_llm_router
-from benchmarks.faults import inside, report
-from benchmarks.faults.rows import found
+from benchmarks.faults import bypasses, inside, report
+from benchmarks.faults.rows import found, r13_access
 
 
 def test_every_row_says_what_it_is() -> None:
     rows = found()
-    assert {"R1", "R2", "R3", "R5", "R6", "R8", "R9", "R10", "R11", "R16", "R19", "R20"} <= set(rows)
+    wanted = {f"R{number}" for number in (1, 2, 3, 5, 6, 8, 9, 10, 11, 12, 13, 14, 15, 16, 19, 20)}
+    assert wanted <= set(rows)
     for name, row in rows.items():
         assert name == row.ID
         assert row.TITLE
@@ -56,3 +60,24 @@ def test_a_hook_raises_within_its_guard() -> None:
     )
     said = inside.ast.unparse(tree)
     assert said.split("\n")[1:2] + said.split("\n")[4:5] == ["    __fault__('m:1')", "    __fault__('m:3')"]
+
+
+def test_times_are_told_apart_when_they_differ() -> None:
+    times = [random.Random(number).random() for number in range(200)]
+    assert r13_access.mann_whitney(times[::2], times[1::2]) > 0.05
+    assert r13_access.mann_whitney(times[::2], [one + 0.3 for one in times[1::2]]) < 0.01
+
+
+@pytest.mark.parametrize(
+    ("answer", "shown"),
+    [
+        (b"HTTP/1.1 401 \r\nx: y\r\n\r\nwho are you?", False),
+        (b'HTTP/1.1 200 \r\nx: y\r\n\r\n{\n  "status": "alive"\n}\n', False),
+        (b"HTTP/1.1 200 \r\nx: y\r\n\r\n", True),
+        (b'HTTP/1.1 200 \r\n\r\n{\n  "status": "alive"\n}\nHTTP/1.1 200 \r\n\r\n# HELP', True),
+        (b"faults_secret_total 1.0", True),
+        (b"", False),
+    ],
+)
+def test_what_an_answer_gives_away(answer: bytes, shown: bool) -> None:
+    assert bypasses.shows(answer) is shown

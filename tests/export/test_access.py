@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import os
 import socket
 import time
@@ -92,6 +93,7 @@ def basic(text: bytes) -> str:
         basic(b"prometheus:"),
         basic(b":right"),
         basic(b"prometheus\0:right"),
+        basic(b"prometheus:right\0"),
         basic(b"\xff\xfe:right"),
         basic(b"prometheus:right")[:-1],
         basic(b"prometheus:right") + "=",
@@ -173,6 +175,39 @@ def test_guessing_is_slow(serve: Serve, tmp_path: Path, monkeypatch: pytest.Monk
     assert said == [401] * (_access.GUESSES - 1) + [429] * 3
     # Who was right before is not kept out by the one who guesses.
     assert http.get("/metrics", auth=("prometheus", "right")).status_code == 200
+
+
+def test_guesses_in_any_second(serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.9
+    monkeypatch.setattr(_access.time, "monotonic", lambda: now)
+    (tmp_path / "users").write_text(users(prometheus="right"))
+    http = serve(users_file=str(tmp_path / "users"))
+    for number in range(_access.GUESSES):
+        assert http.get("/metrics", auth=("prometheus", str(number))).status_code == 401
+    now = 1001.1
+    assert http.get("/metrics", auth=("prometheus", "x")).status_code == 429
+    now = 1001.95
+    assert http.get("/metrics", auth=("prometheus", "x")).status_code == 401
+
+
+def test_an_unknown_user_takes_as_long_as_a_known_one(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_passwords, "_N", 2**10)  # not what a hash is made with by default
+    (tmp_path / "users").write_text(users(prometheus="right"))
+    http = serve(users_file=str(tmp_path / "users"))
+    scrypt, costs = hashlib.scrypt, list[int]()
+
+    def noting(password: bytes, **options: Any) -> bytes:
+        costs.append(options["n"])
+        return scrypt(password, **options)
+
+    monkeypatch.setattr(_passwords.hashlib, "scrypt", noting)
+    for name in ("prometheus", "nobody", ""):
+        assert http.get("/metrics", headers={"authorization": basic(f"{name}:wrong".encode())}).status_code == 401
+    # The right password of somebody else lets nobody in.
+    assert http.get("/metrics", auth=("nobody", "right")).status_code == 401
+    assert costs == [2**10] * 4
 
 
 @pytest.mark.parametrize(

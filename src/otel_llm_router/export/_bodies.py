@@ -58,9 +58,10 @@ class Bodies:
             if kept is not body:
                 packer = zlib.compressobj(1, wbits=_GZIP)
                 compressed = packer.compress(body) + packer.flush()
+                current = {id(one) for _, (one, _) in list(self._kept.values())}
+                # A body that is rendered no more is not kept for the sake of what it was compressed to.
+                self._compressed = {key: one for key, one in self._compressed.items() if key in current}
                 self._compressed[id(body)] = body, compressed
-                while len(self._compressed) > _FORMATS:
-                    del self._compressed[next(iter(self._compressed))]
             return compressed
 
 

@@ -2,7 +2,8 @@
 
 Room: `export`. It lives inside somebody else's process, so it shares nothing with it: no logger, no
 signal handler, no event loop. Every connection has deadlines, and there are never more than a fixed
-number: the one that has been idle for longest makes room for a new one.
+number: the one that has been idle for longest makes room for a new one. Those that are being answered
+are not idle, as long as they leave half the room to the others.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ HEADER_SECONDS: Final = 10.0
 """A connection that has not sent a whole request for so long is closed."""
 WRITE_SECONDS: Final = 10.0
 """A client that has not read a whole answer for so long is cut off."""
+STALL_SECONDS: Final = 3.0
+"""A client that has read nothing of what waits for it for so long is cut off: the answer is kept for it."""
 ACCEPT_PAUSE: Final = 0.5
 """Seconds without accepting when the process can have no more open files."""
 MAX_HEADER_BYTES: Final = 16 * 1024
@@ -40,8 +43,9 @@ class HttpServer:
     def __init__(self, handler: Handler, tls: Callable[[], SSLContext] | None = None) -> None:
         self._handler = handler
         self._tls = tls
-        # In the order in which they were last active; the task to cancel for each connection.
-        self._connections: dict[asyncio.Task[None], None] = {}
+        # Each in the order of their coming; the task to cancel for each connection.
+        self._idle: dict[asyncio.Task[None], None] = {}
+        self._answering: dict[asyncio.Task[None], None] = {}
 
     async def serve(self, listening: socket.socket, stop: asyncio.Event) -> None:
         """Serve until ``stop`` is set, then close every connection."""
@@ -50,7 +54,7 @@ class HttpServer:
         try:
             await stop.wait()
         finally:
-            for task in (accepting, *self._connections):
+            for task in (accepting, *self._idle, *self._answering):
                 task.cancel()
 
     async def _accept(self, listening: socket.socket) -> None:
@@ -62,14 +66,22 @@ class HttpServer:
             except OSError:  # out of files; those that time out are given back
                 await asyncio.sleep(ACCEPT_PAUSE)
                 continue
-            if len(self._connections) >= MAX_CONNECTIONS:
-                next(iter(self._connections)).cancel()
+            if len(self._idle) + len(self._answering) >= MAX_CONNECTIONS:
+                self._make_room()
             task = loop.create_task(self._connected(accepted))
-            self._connections[task] = None
+            self._idle[task] = None
             task.add_done_callback(lambda task, accepted=accepted: self._gone(task, accepted))
 
+    def _make_room(self) -> None:
+        crowded = not self._idle or len(self._answering) > MAX_CONNECTIONS // 2
+        those = self._answering if crowded else self._idle
+        task = next(iter(those))
+        del those[task]
+        task.cancel()
+
     def _gone(self, task: asyncio.Task[None], accepted: socket.socket) -> None:
-        self._connections.pop(task, None)
+        self._idle.pop(task, None)
+        self._answering.pop(task, None)
         if task.cancelled():  # before it began, nobody else has closed it
             accepted.close()
 
@@ -100,6 +112,7 @@ class HttpServer:
             ssl=None if self._tls is None else self._tls(),
             ssl_handshake_timeout=None if self._tls is None else HEADER_SECONDS,
         )
+        transport.set_write_buffer_limits(0)  # one piece waits for a slow reader, and no second one
         return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
 
     async def _converse(
@@ -114,12 +127,15 @@ class HttpServer:
                 return
             if request is None:
                 return
-            self._connections[task] = self._connections.pop(task)
+            self._idle.pop(task, None)
+            self._answering[task] = None
             response = await self._handler(request)
             await self._send(connection, writer, response, head=request.method == "HEAD")
             if connection.our_state is not h11.DONE or connection.their_state is not h11.DONE:
                 return
             connection.start_next_cycle()
+            self._answering.pop(task, None)
+            self._idle[task] = None
 
     async def _send(
         self, connection: h11.Connection, writer: asyncio.StreamWriter, response: Response, *, head: bool
@@ -135,11 +151,15 @@ class HttpServer:
         start = connection.send(h11.Response(status_code=response.status, headers=list(headers.items())))
         writer.write(start)
         body = b"" if head else response.body
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
 
         async def rest() -> None:
             for begin in range(0, len(body), CHUNK):
                 writer.write(connection.send(h11.Data(data=body[begin : begin + CHUNK])))
+                stalled = loop.call_later(STALL_SECONDS, task.cancel) if task is not None else None
                 await writer.drain()
+                if stalled is not None:
+                    stalled.cancel()
             end = connection.send(h11.EndOfMessage())
             writer.write(end)
             await writer.drain()
