@@ -234,7 +234,10 @@ def test_every_byte_of_every_answer_is_the_same(gateway: str, with_us: Run, with
     ours, theirs = with_us.answers[gateway], without.answers[gateway]
     exchanges = {**EXCHANGES, **OF_ONE[gateway]}
     status = {name: int(theirs[name].split(b" ", 2)[1]) for name in exchanges}
-    assert status == {name: expected for name, (expected, _) in exchanges.items()}
+    wanted = {name: expected for name, (expected, _) in exchanges.items()}
+    if status["part of a file"] == 200:  # an older Starlette sends all of it
+        wanted["part of a file"] = 200
+    assert status == wanted
     assert theirs["websocket"].endswith(b"\x81\x04text\x82\x05bytes\x88\x06\x0f\xa1done")
     differ = [name for name in theirs if ours[name] != theirs[name]]
     assert not differ, {name: (ours[name][-2000:], theirs[name][-2000:]) for name in differ}

@@ -34,6 +34,8 @@ print(response.status, response.body.decode())
 def test_where_the_processor_is() -> None:
     done = subprocess.run([sys.executable, "-c", BUSY], capture_output=True, text=True, timeout=60, check=True)
     status, _, profile = done.stdout.partition(" ")
+    if status == "501":
+        pytest.skip("py-spy is not installed")
     if status == "500" and "ermission" in profile:  # a machine on which nobody may trace anything
         assert profile.startswith("py-spy: ")
         return

@@ -11,7 +11,6 @@ import platform
 import sys
 import threading
 import time
-from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from otel_llm_router._version import __version__
@@ -52,6 +51,8 @@ def state(settings: Settings) -> dict[str, Any]:
 
 
 def _versions() -> dict[str, str]:
+    from importlib import metadata  # noqa: PLC0415  # for who asks
+
     found: dict[str, str] = {}
     for name in _PACKAGES:
         with contextlib.suppress(metadata.PackageNotFoundError):

@@ -6,10 +6,7 @@ uvicorn raises the signal again when it has stopped, and the process is gone.
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any, Protocol
-
-import wrapt
 
 from otel_llm_router.telemetry.instrumenting import guard
 
@@ -24,10 +21,13 @@ class Flushes(Protocol):
 
 def arm(lifecycle: Flushes) -> None:
     """Flush whenever a server of uvicorn's has stopped; uvicorn itself is not imported for that."""
+    import wrapt  # noqa: PLC0415  # the instrumentors import it next
 
     async def shutdown(wrapped: Any, _instance: Any, args: Any, kwargs: Any) -> Any:
         result = await wrapped(*args, **kwargs)
         with guard("uvicorn's shutdown"):
+            import asyncio  # noqa: PLC0415  # for servers only
+
             await asyncio.get_running_loop().run_in_executor(None, lifecycle.flush)
         return result
 

@@ -75,6 +75,9 @@ def classify(error: BaseException) -> str:
     """Return the error type of ``error``; ``internal`` when nothing is known about it."""
     for _ in range(_MAX_WRAPPED):
         original = _attribute(error, "original_exception")
+        group = _attribute(error, "exceptions")
+        if isinstance(group, tuple) and len(group) == 1:  # of a task group, in which one task failed
+            original = group[0]
         if not isinstance(original, BaseException):
             break
         error = original

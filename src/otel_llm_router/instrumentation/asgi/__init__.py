@@ -59,8 +59,9 @@ class AsgiInstrumentor(BaseInstrumentor):
 
             placing = Placing(self._providers)
             for name, cls, method, hook in _PLACES:
-                if name == module.__name__:
-                    self._wrap(name, getattr(module, cls), method, getattr(placing, hook))
+                holder = getattr(module, cls) if name == module.__name__ else None
+                if holder is not None and method in vars(holder):  # older FastAPIs inherit Starlette's
+                    self._wrap(name, holder, method, getattr(placing, hook))
 
     def _wrap(self, key: str, holder: Any, name: str, hook: Callable[..., Any]) -> None:
         wrapt.wrap_function_wrapper(holder, name, hook)
