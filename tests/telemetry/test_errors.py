@@ -129,3 +129,15 @@ def test_an_unknown_severity_is_other(captured: testing.Captured):
 
 def test_no_library_is_imported_to_recognise_its_exceptions():
     assert not {"openai", "litellm", "httpx", "aiohttp"} & set(vars(_errors))
+
+
+class Group(Exception):  # noqa: N818  # as Python 3.11 and the backport have them
+    def __init__(self, *exceptions: Exception) -> None:
+        super().__init__("several")
+        self.exceptions = exceptions
+
+
+def test_a_group_of_one_error_is_that_error():
+    assert _errors.classify(Group(TimeoutError())) == "timeout"
+    assert _errors.classify(Group(Group(ConnectionError()))) == "connection"
+    assert _errors.classify(Group(TimeoutError(), ConnectionError())) == "internal"

@@ -8,7 +8,7 @@ no library is imported for it; messages are never read, because they may hold pr
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, cast
 
 from otel_llm_router import _sanitize
 
@@ -76,8 +76,8 @@ def classify(error: BaseException) -> str:
     for _ in range(_MAX_WRAPPED):
         original = _attribute(error, "original_exception")
         group = _attribute(error, "exceptions")
-        if isinstance(group, tuple) and len(group) == 1:  # of a task group, in which one task failed
-            original = group[0]
+        if isinstance(group, tuple) and len(cast("tuple[object, ...]", group)) == 1:  # one task of a group failed
+            original = cast("tuple[object, ...]", group)[0]
         if not isinstance(original, BaseException):
             break
         error = original
