@@ -37,7 +37,7 @@ def test_it_ships_nothing_else(names: set[str]) -> None:
 
 
 def test_entry_points_load() -> None:
-    groups = ["distro", "configurator", "environment_variables", "resource_detector", "instrumentor"]
+    groups = ["distro", "configurator", "environment_variables", "resource_detector", "post_instrument", "instrumentor"]
     ours = {
         (group, entry.name): entry.load()
         for group in groups
@@ -46,8 +46,8 @@ def test_entry_points_load() -> None:
     }
     assert set(ours) == {
         *((group, "otel_llm_router") for group in groups[:-1]),
-        ("instrumentor", "llm_router_asgi"),
-        ("instrumentor", "llm_router_hooks"),
-        ("instrumentor", "llm_router_litellm"),
-        ("instrumentor", "llm_router_wire"),
+        *(
+            ("instrumentor", f"llm_router_{name}")
+            for name in ("asgi", "hooks", "litellm", "llama_cpp", "logging", "redis", "transformers", "wire")
+        ),
     }
