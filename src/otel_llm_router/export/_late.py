@@ -7,37 +7,17 @@ which take a fraction of a second.
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Final
+
+from otel_llm_router.export._fork_gate import ForkGate
 
 FORK_SECONDS: Final = 5.0
 """How long a fork waits at most: longer only when our import waits for one that the forking thread is in."""
 
 
-class _Imports:
-    """The lock that a thread holds while it imports, and that a fork takes."""
-
-    def __init__(self) -> None:
-        self.lock = threading.RLock()
-        self._held = False
-
-    def before(self) -> None:
-        self._held = self.lock.acquire(timeout=FORK_SECONDS)
-
-    def in_parent(self) -> None:
-        if self._held:
-            self.lock.release()
-
-    def in_child(self) -> None:
-        self.lock = threading.RLock()
-
-
-_imports = _Imports()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_imports.before, after_in_parent=_imports.in_parent, after_in_child=_imports.in_child)
+_imports: Final = ForkGate(lambda: FORK_SECONDS)
 
 
 @contextmanager

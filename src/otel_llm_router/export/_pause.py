@@ -8,46 +8,38 @@ takes milliseconds, and goes on when it takes longer.
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Final
 
 from otel_llm_router.aggregation import Aggregation
+from otel_llm_router.export._fork_gate import ForkGate
 from otel_llm_router.export._late import importing
 
 FORK_SECONDS: Final = 0.5
 """How long a fork waits at most: a callback of the application's may hang."""
 
 
-class _Pause:
-    """The lock that a thread holds while it collects, and that a fork takes."""
+class _Pause(ForkGate):
+    """A gate for which forks do not wait again when one has waited in vain: it is the same collection still."""
 
     def __init__(self) -> None:
-        self.lock = threading.RLock()
         self.hanging = False
-        """Whether a fork has waited in vain; the next ones do not wait for the same collection again."""
-        self._held = False
+        super().__init__(lambda: 0 if self.hanging else FORK_SECONDS)
 
-    def before(self) -> None:
-        self._held = self.lock.acquire(timeout=0 if self.hanging else FORK_SECONDS)
+    def _before(self) -> None:
+        super()._before()
         self.hanging = not self._held
 
-    def in_parent(self) -> None:
-        if self._held:
-            self.lock.release()
-
-    def in_child(self) -> None:
-        self.lock = threading.RLock()
+    def _in_child(self) -> None:
+        super()._in_child()
         self.hanging = False
 
 
 _EARLIER: Final = (Aggregation, importing)
 """What is registered before us: a fork takes our lock before theirs, and in the child theirs are made anew first."""
 
-_pause = _Pause()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_pause.before, after_in_parent=_pause.in_parent, after_in_child=_pause.in_child)
+_pause: Final = _Pause()
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from opentelemetry.sdk.metrics.export import MetricReader, MetricsData
 
 from otel_llm_router import _otel_compat
 from otel_llm_router.export._ending import Ending
+from otel_llm_router.export._fork_gate import ForkGate
 from otel_llm_router.export._metric_exporter import PushingMetricExporter
 
 _logger = logging.getLogger("otel_llm_router")
@@ -25,30 +26,8 @@ FORK_SECONDS: Final = 1.0
 """How long a fork waits for a collection: a callback of the application's may hang."""
 
 
-class _Gate:
-    """Held while metrics are collected, and by a fork."""
-
-    def __init__(self) -> None:
-        self.lock = threading.RLock()
-        self._held = False
-
-    def before(self) -> None:
-        self._held = self.lock.acquire(timeout=FORK_SECONDS)
-
-    def in_parent(self) -> None:
-        if self._held:
-            self.lock.release()
-
-    def in_child(self) -> None:
-        self.lock = threading.RLock()
-
-
-collecting: Final = _Gate()
+_collecting: Final = ForkGate(lambda: FORK_SECONDS)
 """One for all readers of a process."""
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=collecting.before, after_in_parent=collecting.in_parent, after_in_child=collecting.in_child
-    )
 
 
 class PeriodicReader(MetricReader):
@@ -99,7 +78,7 @@ class PeriodicReader(MetricReader):
         if not self._turn.acquire(timeout=max(0.0, deadline - time.monotonic())):
             return False
         try:
-            with collecting.lock:
+            with _collecting.lock:
                 self.collect(timeout_millis=max(1.0, (deadline - time.monotonic()) * 1000))
                 data, self._data = self._data, None
             if data is None:
