@@ -147,8 +147,7 @@ def _serve(options: Settings, reader: ScrapeReader | None, lifecycle: Lifecycle,
             from otel_llm_router.distro import _health  # noqa: PLC0415  # a switch turns all of it off
 
             checker = _health.start(options, reader)
-        answers = _server.endpoints(options, reader, checker)
-        server = _server.server(options, answers) if answers is not None else None
+        answers, server = _server.build(options, reader, checker)
         workers = _processes.join(options, reader, server, provider)
         if workers is not None:
             recorder().observe(

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger("otel_llm_router")
 
-_STATES: Final = {"healthy": 0.0, "degraded": 1.0, "critical": 2.0}
-
 PROBE_INTERVAL: Final = 300.0
 """Seconds between two probes of inference, each of which costs money."""
 PROBE_TIMEOUT: Final = 30.0
@@ -58,7 +56,7 @@ def start(settings: Settings, reader: ScrapeReader | None) -> health.Checker:
     recorder().observe(
         self_telemetry.HEALTH_STATE,
         "checker",
-        lambda: [(_STATES[status], ())] if (status := checker.status()) is not None else [],
+        lambda: [(float(health.STATES.index(status)), ())] if (status := checker.status()) is not None else [],
     )
     checker.listen(_changed)
     checker.start()

@@ -25,21 +25,23 @@ if TYPE_CHECKING:
 _logger = logging.getLogger("otel_llm_router")
 
 
-def endpoints(settings: Settings, reader: ScrapeReader | None, checker: Checker | None) -> Endpoints | None:
-    """Return the answers, which `otel_llm_router.export.asgi.application` serves too.
+def build(
+    settings: Settings, reader: ScrapeReader | None, checker: Checker | None
+) -> tuple[Endpoints | None, ScrapeServer | None]:
+    """Return the answers, and what serves them on the port and is yet to be started.
 
-    None when who may read them cannot be set up as asked; the log says why.
+    `otel_llm_router.export.asgi.application` serves the answers too. No answers when who may read them cannot be set up
+    as asked, which the log says; no server without answers, or when nobody is to listen.
     """
     try:
-        asked = access(settings)
-        certificates(settings)
+        asked, tls = access(settings), certificates(settings)
     except (OSError, ValueError) as error:
         _logger.warning(
             "otel-llm-router: no scrape endpoint: who may read it cannot be set up as asked, and it is not opened to "
             "everybody: %s",
             why(error),
         )
-        return None
+        return None, None
     if settings.profiler and asked is None:
         _logger.warning(
             "otel-llm-router: %s is on and stays without effect: nobody is asked who they are. Set %s or %s.",
@@ -47,7 +49,7 @@ def endpoints(settings: Settings, reader: ScrapeReader | None, checker: Checker 
             declared.SCRAPE_TOKEN_FILE.env,
             declared.SCRAPE_USERS_FILE.env,
         )
-    found = Endpoints(
+    answers = Endpoints(
         reader,
         checker,
         access=asked,
@@ -57,16 +59,10 @@ def endpoints(settings: Settings, reader: ScrapeReader | None, checker: Checker 
         metrics_path=settings.scrape_path,
         health_path=settings.health_path,
     )
-    asgi.serve(found)
-    return found
-
-
-def server(settings: Settings, answers: Endpoints) -> ScrapeServer | None:
-    """Return what serves the answers on the port, and is yet to be started; None when nobody is to listen."""
+    asgi.serve(answers)
     if not settings.scrape_listen:
-        return None
-    asked = settings.scrape_token or settings.scrape_token_file or settings.scrape_users_file
-    if not asked and not settings.scrape_tls_client_ca and not is_loopback(settings.scrape_host):
+        return answers, None
+    if asked is None and not settings.scrape_tls_client_ca and not is_loopback(settings.scrape_host):
         _logger.warning(
             "otel-llm-router: the scrape endpoint listens on %s, and whoever reaches this machine reads it: nobody is asked "
             "who they are. Set %s or %s, or leave %s at 127.0.0.1.",
@@ -75,7 +71,7 @@ def server(settings: Settings, answers: Endpoints) -> ScrapeServer | None:
             declared.SCRAPE_USERS_FILE.env,
             declared.SCRAPE_HOST.env,
         )
-    return ScrapeServer(answers, host=settings.scrape_host, port=settings.scrape_port, tls=certificates(settings))
+    return answers, ScrapeServer(answers, host=settings.scrape_host, port=settings.scrape_port, tls=tls)
 
 
 def _profile(request: Request) -> Response:

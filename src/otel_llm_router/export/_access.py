@@ -58,7 +58,6 @@ class Access:
         self._fixed = token.encode()
         self._users = Watched(users_file, _passwords.users) if users_file else None
         self._right: dict[bytes, None] = {}
-        self._of_generation = 0
         self._key = os.urandom(32)
         self._lock = threading.Lock()
         self._guessed: deque[float] = deque(maxlen=GUESSES)

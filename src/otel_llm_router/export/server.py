@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from otel_llm_router.export import _bodies, _runner
 from otel_llm_router.export._messages import Request, Response
 from otel_llm_router.export.scrape import ScrapeReader
-from otel_llm_router.health import Checker
+from otel_llm_router.health import STATES, Checker
 
 if TYPE_CHECKING:
     from otel_llm_router.export._access import Access
@@ -130,16 +130,16 @@ class Endpoints:
 
     def answer(self, request: Request) -> Response:
         """Answer one request."""
-        path = request.path.rstrip("/") or "/"
+        path = request.path.rstrip("/")
         # What an option has moved is nowhere else.
-        request = replace(request, path=self._canonical.get(path, "/" if path == "/" else path + "/"))
+        request = replace(request, path=self._canonical.get(path, "") if path else "/")
         refusal = self._access.refusal(request) if self._access is not None else None
         if refusal is not None:
             return refusal
         if request.method not in {"GET", "HEAD"}:
             return Response(405, b"only GET and HEAD are answered here\n", TEXT, {"allow": "GET, HEAD"})
         try:
-            response = self._found(request.path, request)
+            response = self._found(request, path)
         except Exception as error:  # the server outlives any one answer
             _logger.warning("otel-llm-router: %s while answering %s", type(error).__name__, path)
             _logger.debug("while answering %s", path, exc_info=error)
@@ -149,8 +149,8 @@ class Endpoints:
             return replace(response, body=self._bodies.gzipped(response.body), headers=headers)
         return response
 
-    def _found(self, path: str, request: Request) -> Response:
-        reader = self._reader
+    def _found(self, request: Request, asked: str) -> Response:
+        reader, path = self._reader, request.path
         if path == "/metrics" and reader is not None:
             accept = request.headers.get("accept", "")
             return Response(200, *self._bodies.get(reader.format_of(accept), lambda: reader.render(accept)))
@@ -164,7 +164,7 @@ class Endpoints:
             return self._profile(request)
         if path == "/":
             return Response(200, "\n".join(["otel-llm-router", "", *self._canonical, ""]).encode(), TEXT)
-        if path.rstrip("/") in METRICS_PATHS:
+        if reader is None and asked in METRICS_PATHS:
             return Response(404, b"no metrics here: OTEL_METRICS_EXPORTER is without prometheus\n", TEXT)
         return Response(404, b"not found; / lists what there is\n", TEXT)
 
@@ -178,17 +178,13 @@ class Endpoints:
         return Response(503 if report["status"] == "critical" else 200, _json(answer), JSON)
 
 
-_WORSE: Final = {"healthy": 0, "degraded": 1, "critical": 2}
-
-
 def _of_all(report: dict[str, Any], workers: Mapping[str, Any]) -> dict[str, Any]:
     """Return a report that is as bad as the worst process; one that does not answer is degraded."""
     if len(workers) < 2:  # noqa: PLR2004  # nobody but this one
         return report
     silent = {"status": "degraded", "failed": {"worker": "no answer from this process"}}
     each = {name: silent if said is None else said for name, said in workers.items()}
-    statuses = [report["status"], *(str(said.get("status")) for said in each.values())]
-    worst = max(statuses, key=lambda status: _WORSE.get(status, 1))
+    worst = max((report["status"], *(said["status"] for said in each.values())), key=STATES.index)
     return {**report, "status": worst, "workers": each}
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import Any
 
 from otel_llm_router._version import __version__
-from otel_llm_router.health._checker import CRITICAL, INTERVAL, RETRIES, TIMEOUT, Checker, OnChange
+from otel_llm_router.health._checker import CRITICAL, INTERVAL, RETRIES, STATES, TIMEOUT, Checker, OnChange
 from otel_llm_router.health._result import Check, Probe, Result
 from otel_llm_router.health._router import Numbers
 from otel_llm_router.health._targets import inference, round_trip, target
@@ -72,6 +72,7 @@ __all__ = [
     "CRITICAL",
     "INTERVAL",
     "RETRIES",
+    "STATES",
     "TIMEOUT",
     "Check",
     "Checker",

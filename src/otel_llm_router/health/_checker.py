@@ -32,6 +32,9 @@ MAX_CHECKS: Final = 200
 CRITICAL: Final = frozenset({"router_initialized", "models_available", "memory_usage"})
 """Checks whose failure makes the service critical, unless said otherwise; any other makes it degraded."""
 
+STATES: Final = ("healthy", "degraded", "critical")
+"""What a service can be, the better first."""
+
 _SETTLING: Final = 1.0
 """Seconds that the application may start in peace before the first run that nobody asks for."""
 
@@ -208,31 +211,30 @@ class Checker:
 
     def states(self) -> dict[str, bool]:
         """Return for each check whether it was healthy when last seen; runs nothing, and leaves out what is stale."""
-        now = self._clock()
-        with self._lock:
-            return {
-                name: watched.result.healthy
-                for name, watched in self._checks.items()
-                if watched.result is not None and now - watched.at <= watched.interval + STALE
-            }
+        return {name: result.healthy for name, (_, result) in self._seen().items()}
 
     def status(self) -> str | None:
         """Return healthy, degraded or critical as last seen; runs nothing. None while nothing is known."""
-        states = self.states()
-        with self._lock:
-            failed = [self._checks[name] for name, healthy in states.items() if not healthy and name in self._checks]
-        return _status(failed) if states else None
+        seen = self._seen()
+        return _status([watched for watched, result in seen.values() if not result.healthy]) if seen else None
 
     def brief(self) -> dict[str, Any]:
         """Return state and the failed checks with their messages as last seen, for another process; runs nothing."""
-        states = self.states()
+        failed = {name: (watched, result) for name, (watched, result) in self._seen().items() if not result.healthy}
+        return {
+            "pid": os.getpid(),
+            "status": _status([watched for watched, _ in failed.values()]),
+            "failed": {name: result.message for name, (_, result) in failed.items()},
+        }
+
+    def _seen(self) -> dict[str, tuple[Watched, Result]]:
+        now = self._clock()
         with self._lock:
-            failed = {
-                name: self._checks[name].result.message  # type: ignore[union-attr]  # what has a state has a result
-                for name, healthy in states.items()
-                if not healthy and name in self._checks and self._checks[name].result is not None
+            return {
+                name: (watched, watched.result)
+                for name, watched in self._checks.items()
+                if watched.result is not None and now - watched.at <= watched.interval + STALE
             }
-        return {"pid": os.getpid(), "status": self.status() or "healthy", "failed": failed}
 
 
 def _status(failed: list[Watched]) -> str:

@@ -75,7 +75,7 @@ def models_available(numbers: Numbers) -> Probe:
 
 def inference_capability(numbers: Numbers) -> Probe:
     """Return the check that of the requests since it ran before, not every one failed."""
-    seen = [_by(numbers(requests.INFERENCE), attributes.STATUS.key)]
+    seen: list[Mapping[str, float]] = [{}]  # a process has counted nothing when its checks are made
 
     def check() -> Result:
         now = _by(numbers(requests.INFERENCE), attributes.STATUS.key)
@@ -99,7 +99,7 @@ def providers(numbers: Numbers) -> Probe:
             found.setdefault(labels.get(attributes.PROVIDER.key, ""), []).append((labels, value))
         return {name: _by(points, attributes.STATUS.key) for name, points in found.items()}
 
-    seen = [read()]
+    seen: list[Mapping[str, Mapping[str, float]]] = [{}]
 
     def check() -> Result:
         now = read()
