@@ -7,6 +7,7 @@ a flag as well. The standard ``OTEL_*`` variables are honoured and not repeated 
 from __future__ import annotations
 
 from otel_llm_router.signals._model import Option
+from otel_llm_router.signals._options_alerts import ALERT_OPTIONS
 
 DISABLED = Option(
     name="disabled",
@@ -469,6 +470,7 @@ OPTIONS = (
     EXIT_BUDGET,
     QUEUE_BYTES,
     FAST_PATH,
+    *ALERT_OPTIONS,
     STRICT,
 )
 PREFIX = "OTEL_LLM_ROUTER_"
