@@ -135,21 +135,3 @@ ALERTS_ESCALATE = Option(
     maximum=10_080,
     description="Minutes after which a warning that still fires becomes critical; 0 for never.",
 )
-
-ALERT_OPTIONS = (
-    ALERTS,
-    ALERTS_WEBHOOK_URL,
-    ALERTS_RELAY_URL,
-    ALERTS_RELAY_TOKEN,
-    ALERTS_SLACK_URL,
-    ALERTS_PAGERDUTY_KEY,
-    ALERTS_PAGERDUTY_URL,
-    ALERTS_EMAIL,
-    ALERTS_EMAIL_TO,
-    ALERTS_EMAIL_FROM,
-    ALERTS_SMTP_HOST,
-    ALERTS_SMTP_PORT,
-    ALERTS_SMTP_USER,
-    ALERTS_SMTP_PASSWORD,
-    ALERTS_ESCALATE,
-)
