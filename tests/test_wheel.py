@@ -22,7 +22,12 @@ def names(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
 
 
 def test_it_ships_what_the_commands_export(names: set[str]) -> None:
-    shipped = [*ROOT.glob("dashboards/*.json"), *ROOT.glob("collector-config/**/*.*")]
+    shipped = [
+        *ROOT.glob("dashboards/*.json"),
+        *ROOT.glob("collector-config/**/*.*"),
+        ROOT / "collector-config/Kustomization",
+    ]
+    shipped += [path for path in ROOT.glob("deploy/**/*") if path.is_file()]
     assert shipped
     assert names >= {f"otel_llm_router/_data/{file.relative_to(ROOT)}" for file in shipped}
 

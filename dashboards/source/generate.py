@@ -16,7 +16,7 @@ from typing import Final
 
 from benchmarks import report
 from benchmarks.faults import report as faults
-from dashboards.source import alerts, compatibility, recording, runbooks
+from dashboards.source import alerts, compatibility, deployment, recording, runbooks
 from dashboards.source.rules import RUNBOOKS
 from otel_llm_router.cli import _catalogue
 
@@ -55,6 +55,9 @@ GENERATED: Final[Mapping[Path, Callable[[], str]]] = {
     **DASHBOARDS,
     Path("collector-config/prometheus/alerts.yaml"): alerts.text,
     Path("collector-config/prometheus/recording.yaml"): recording.text,
+    Path("deploy/kubernetes/components/operator/rules.yaml"): deployment.prometheus_rule,
+    Path("deploy/compose/alertmanager/alertmanager.yaml"): deployment.alertmanager,
+    Path("deploy/compose/alertmanager/escalation.yaml"): deployment.escalation,
     Path(RUNBOOKS): runbooks.text,
     Path("docs/signals.md"): _catalogue.signals_page,
     Path("docs/configuration.md"): _catalogue.configuration_page,

@@ -123,5 +123,9 @@ def render(what: str, groups: Sequence[Group]) -> str:
             for group in groups
         ]
     }
-    body = yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10_000)
-    return f"# {what}\n# {GENERATED_NOTE}\n{body}"
+    return f"# {what}\n# {GENERATED_NOTE}\n{dump(content)}"
+
+
+def dump(content: Mapping[str, object]) -> str:
+    """Write YAML as a person would."""
+    return yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10_000)

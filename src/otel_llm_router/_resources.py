@@ -1,4 +1,4 @@
-"""Where the files that are not Python live: `collector-config/` and `dashboards/`.
+"""Where the files that are not Python live: `collector-config/`, `dashboards/` and `deploy/`.
 
 Room: shared by `cli`. The name of a directory comes in; its path goes out, in an installed wheel
 and in a source checkout alike.
@@ -9,6 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+Directory = Literal["collector-config", "dashboards", "deploy"]
+"""A directory at the root of the source tree that is shipped beside the code."""
 _PACKAGE = Path(__file__).resolve().parent
 
 
@@ -16,7 +18,7 @@ class ResourceNotFoundError(FileNotFoundError):
     """The installation lacks a directory that belongs to it."""
 
 
-def resource_dir(name: Literal["collector-config", "dashboards"], *, package: Path = _PACKAGE) -> Path:
+def resource_dir(name: Directory, *, package: Path = _PACKAGE) -> Path:
     """Find a directory of ours that is shipped beside the code.
 
     Args:

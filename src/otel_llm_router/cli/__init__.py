@@ -18,6 +18,7 @@ _COMMANDS: Final = {
     "collector": ("otel_llm_router.cli.collector", "collector", "Run or validate the OpenTelemetry Collector."),
     "dashboards": ("otel_llm_router.cli.dashboards", "dashboards", "List and export the Grafana dashboards."),
     "demo": ("otel_llm_router.cli.demo.command", "demo", "Watch a real router, and check every number of it."),
+    "deploy": ("otel_llm_router.cli.deploy", "deploy", "Export manifests for Kubernetes and Compose."),
     "doctor": ("otel_llm_router.cli.doctor.command", "doctor", "Say what is wrong with a set-up, and what to do."),
     "hash-password": ("otel_llm_router.cli.hash_password", "hash_password", "Hash a password for the scrape server."),
     "rules": ("otel_llm_router.cli.rules", "rules", "List and export the Prometheus rules."),

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import click
 
-from otel_llm_router._resources import ResourceNotFoundError, resource_dir
+from otel_llm_router._resources import Directory, ResourceNotFoundError, resource_dir
 
 _Command = TypeVar("_Command", bound=Callable[..., None])
 
@@ -26,7 +26,7 @@ def export_options(command: _Command) -> _Command:
     return directory(force(command))
 
 
-def shipped(name: Literal["collector-config", "dashboards"], pattern: str) -> Sequence[Path]:
+def shipped(name: Directory, pattern: str) -> Sequence[Path]:
     """Find shipped files, in the order of their names.
 
     Args:
@@ -48,8 +48,10 @@ def shipped(name: Literal["collector-config", "dashboards"], pattern: str) -> Se
     return files
 
 
-def export(files: Sequence[Path], directory: Path, *, force: bool) -> None:
+def export(files: Sequence[Path], directory: Path, *, force: bool, root: Path | None = None) -> None:
     """Copy files into a directory, which is made if it is not there, and print the paths of the copies.
+
+    Their names below ``root`` are kept; without it they come to lie side by side.
 
     All or nothing: a file that is in the way is found before the first one is written. A file that is there
     and is the same is not in the way.
@@ -58,7 +60,7 @@ def export(files: Sequence[Path], directory: Path, *, force: bool) -> None:
         click.ClickException: A different file is in the way, or the directory cannot be written.
     """
     try:
-        contents = {directory / file.name: file.read_bytes() for file in files}
+        contents = {directory / (file.relative_to(root) if root else file.name): file.read_bytes() for file in files}
         differing = [path for path, content in contents.items() if path.exists() and not _holds(path, content)]
         if differing and not force:
             names = ", ".join(str(path) for path in differing)
@@ -67,6 +69,7 @@ def export(files: Sequence[Path], directory: Path, *, force: bool) -> None:
             )
         directory.mkdir(parents=True, exist_ok=True)
         for path, content in contents.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
             click.echo(path)
     except OSError as error:
