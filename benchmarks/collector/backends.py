@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import threading
@@ -105,6 +106,11 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: _Server  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    def handle(self) -> None:
+        """Serve a connection, until either side ends it; the Collector's is cut off when it is killed."""
+        with contextlib.suppress(ConnectionError):
+            super().handle()
 
     def body(self) -> bytes:
         """The request's body, as it was before compression."""

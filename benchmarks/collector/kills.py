@@ -7,16 +7,26 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from benchmarks.collector.backends import Backend
 from benchmarks.collector.running import eventually, kill, running, settings
 from benchmarks.collector.sending import Sender
+from otel_llm_router.cli._collector_build import build_collector
+from otel_llm_router.cli._collector_process import CollectorProcess
+from otel_llm_router.cli._progress import QuietProgress
 
 RATE = 1_000
 
 
-def run(directory: Path, *, kills: int, seed: int = 1) -> dict[str, Any]:
-    """Kill it ``kills`` times at random moments, with three back ends: one that is well, one that comes and goes, one
-    that is never there.
+def run(directory: Path, *, kills: int, starting: bool = False, seed: int = 1) -> dict[str, Any]:
+    """Kill it at random moments, with three back ends: one that is well, one that comes and goes, one that is never there.
+
+    Args:
+        directory: For its queues and its log.
+        kills: How many times.
+        starting: Also kill each start but the last before the Collector is ready.
+        seed: Of the moments.
 
     Returns:
         The figures: records acknowledged, lost for each back end, repeated, and how long a start took.
@@ -31,6 +41,11 @@ def run(directory: Path, *, kills: int, seed: int = 1) -> dict[str, Any]:
         })
         sender = Sender(chosen.otlp_http, RATE)
         for number in range(kills):
+            if starting:
+                process = CollectorProcess(build_collector(QuietProgress()), chosen, log=directory / "log")
+                process.start()
+                time.sleep(chance.uniform(0.05, 0.4))
+                kill(psutil.Process(process.pid))
             began = time.monotonic()
             with running(chosen, directory / "log") as collector:
                 starts.append(time.monotonic() - began)
@@ -48,7 +63,8 @@ def run(directory: Path, *, kills: int, seed: int = 1) -> dict[str, Any]:
             eventually(lambda: acknowledged <= well.ids() and acknowledged <= coming.ids(), 120)
             drained = time.monotonic() - began
         return {
-            "kills": kills,
+            "kills while it works": kills,
+            "kills while it starts": kills if starting else 0,
             "records/s": RATE,
             "acknowledged": len(acknowledged),
             "lost, OTLP back end": len(acknowledged - well.ids()),

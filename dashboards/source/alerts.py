@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from dashboards.source import collector_alerts
 from dashboards.source import measures as m
 from dashboards.source.measures import RULES
 from dashboards.source.queries import Query
@@ -160,5 +161,8 @@ def text() -> str:
     """Render the rule file."""
     return render(
         "Alerting rules for LLM routers that otel-llm-router instruments.",
-        [Group(name="llm-router", interval="15s", rules=ALERTS)],
+        [
+            Group(name="llm-router", interval="15s", rules=ALERTS),
+            Group(name="llm-router-collector", interval="15s", rules=collector_alerts.ALERTS),
+        ],
     )

@@ -28,6 +28,23 @@ class CollectorStartError(click.ClickException):
     """The Collector ended, or did not become ready."""
 
 
+def make_directories(settings: CollectorSettings) -> None:
+    """Make the directories for received logs and traces and for queues.
+
+    Raises:
+        CollectorStartError: One cannot be made.
+    """
+    try:
+        for directory in (*(file.parent for file in settings.files()), *settings.storage_dirs()):
+            # What routers log about their users is not for other users of the machine.
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise CollectorStartError(
+            f"the Collector has no directory for received logs and traces and for queues: {error}. "
+            "Choose another with --data-dir."
+        ) from error
+
+
 @final
 class CollectorProcess:
     """The Collector as a child process, ready inside the ``with`` block and ended after it.
@@ -97,23 +114,14 @@ class CollectorProcess:
 
         Raises:
             PortInUseError: Another process listens where it should.
-            CollectorStartError: The directories for received logs and traces and for queues cannot be made.
+            CollectorStartError: A directory cannot be made, or the queues' cannot be read.
         """
-        try:
-            for file in self.settings.files():
-                # What routers log about their users is not for other users of the machine.
-                file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise CollectorStartError(
-                f"the Collector has no directory for received logs and traces: {error}. Choose another with --data-dir."
-            ) from error
+        make_directories(self.settings)
         self.settings.check_ports()
         try:
             self.set_aside = [one for each in self.settings.storage_dirs() for one in storage.prepare(each)]
         except OSError as error:
-            raise CollectorStartError(
-                f"the Collector has no directory for its queues: {error}. Choose another with --data-dir."
-            ) from error
+            raise CollectorStartError(f"the Collector's queues cannot be looked at: {error}") from error
         command = [str(self._binary), *self.settings.config_arguments()]
         env = self.settings.environment()
         if self._log is None:

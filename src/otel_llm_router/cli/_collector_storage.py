@@ -43,16 +43,14 @@ class SetAside:
 
 
 def prepare(directory: Path) -> list[SetAside]:
-    """Make the directory if it is not there, give the reserve back, and set damaged files aside.
+    """Give the reserve back, and set damaged files aside.
 
     A damaged queue would end the Collector at its start or later. What it holds may be partly readable with bbolt's tools;
     it is kept, and never deleted. Files that a running Collector holds are left alone.
 
     Raises:
-        OSError: The directory cannot be made or read, or a file cannot be renamed.
+        OSError: The directory cannot be read, or a file cannot be renamed.
     """
-    # What routers log about their users is not for other users of the machine.
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     (directory / _RESERVE).unlink(missing_ok=True)
     found: list[SetAside] = []
     for path in sorted(directory.iterdir()):
