@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from dashboards.source import collector_alerts
 from dashboards.source import measures as m
 from dashboards.source.measures import RULES
 from dashboards.source.queries import Query
@@ -100,7 +101,6 @@ ALERTS: Final = (
         name="NoModelsLoaded",
         # A gateway that loads no models never reports the series, and an absent series equals nothing.
         query=RULES.level(resources.MODELS_LOADED).equal_to(0),
-        threshold=0,
         hold="1m",
         severity="critical",
         component="models",
@@ -141,7 +141,6 @@ ALERTS: Final = (
     Alert(
         name="ServiceDown",
         query=_service_down(),
-        threshold=0,
         hold="1m",
         severity="critical",
         component="availability",
@@ -172,5 +171,8 @@ def text() -> str:
     """Render the rule file."""
     return render(
         "Alerting rules for LLM routers that otel-llm-router instruments.",
-        [Group(name="llm-router", interval="15s", rules=ALERTS)],
+        [
+            Group(name="llm-router", interval="15s", rules=ALERTS),
+            Group(name="llm-router-collector", interval="15s", rules=collector_alerts.ALERTS),
+        ],
     )

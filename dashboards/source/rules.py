@@ -44,7 +44,7 @@ class Alert:
     Args:
         name: Name of the alert, a contract with routes and silences.
         query: Fires for each series of the result.
-        threshold: The number that the value is compared with, as the payload of a webhook has it.
+        threshold: The number that the value is compared with, as the payload of a webhook has it; 0 where any value is too much.
         hold: How long it must have a result first.
         severity: Where Alertmanager sends it.
         component: What is ill. Alerts of one service and component inhibit each other by severity.
@@ -54,7 +54,7 @@ class Alert:
 
     name: str
     query: Query
-    threshold: float
+    threshold: float = 0
     hold: str
     severity: Severity
     component: str

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dashboards.source import collector_alerts
 from dashboards.source.alerts import ALERTS
+from dashboards.source.collector_runbooks import TEXTS as COLLECTOR_TEXTS
 from dashboards.source.rules import GENERATED_NOTE, Alert
 from dashboards.source.runbook_texts import TEXTS, Runbook
 
@@ -29,7 +31,9 @@ def text() -> str:
     Raises:
         KeyError: an alert has no advice.
     """
-    return "\n".join([_INTRODUCTION, *(_section(alert, TEXTS[alert.name]) for alert in ALERTS)])
+    texts = {**TEXTS, **COLLECTOR_TEXTS}
+    alerts = (*ALERTS, *collector_alerts.ALERTS)
+    return "\n".join([_INTRODUCTION, *(_section(alert, texts[alert.name]) for alert in alerts)])
 
 
 def _section(alert: Alert, runbook: Runbook) -> str:

@@ -32,7 +32,7 @@ from collector_command import Command
 from otel_llm_router._resources import resource_dir
 from otel_llm_router.cli._collector_locate import ConfigRejectedError, ensure_collector, validate
 from otel_llm_router.cli._collector_process import CollectorProcess, CollectorStartError
-from otel_llm_router.cli._collector_settings import CollectorSettings
+from otel_llm_router.cli._collector_settings import CollectorSettings, default_configs
 from otel_llm_router.cli._progress import QuietProgress
 
 RESOURCE = Resource({"service.name": "my-router", "service.instance.id": "one", "deployment.environment.name": "test"})
@@ -120,23 +120,10 @@ class TestBaseConfiguration:
         assert json.loads(line)["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["name"] == "route auto"
 
     def test_it_writes_nowhere_unless_told(self, collector_binary: Path) -> None:
-        answer = subprocess.run(
-            [collector_binary, "validate", "--config", CONFIG / "base.yaml"],
-            env={},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        command = [collector_binary, "validate", *(f"--config={path}" for path in default_configs())]
+        answer = subprocess.run(command, env={}, capture_output=True, text=True, check=False)
         assert answer.returncode == 1
         assert "exporters::file/logs: path must be non-empty" in answer.stderr
-
-    def test_memory_is_limited_first_and_nothing_is_batched(self) -> None:
-        pipelines: dict[str, Any] = yaml.safe_load((CONFIG / "base.yaml").read_text())["service"]["pipelines"]
-        assert {name: pipeline["processors"] for name, pipeline in pipelines.items()} == {
-            "metrics": ["memory_limiter"],
-            "logs": ["memory_limiter"],
-            "traces": ["memory_limiter"],
-        }
 
     def test_two_run_side_by_side(self, running: CollectorProcess, collector_binary: Path, tmp_path: Path) -> None:
         other = CollectorSettings.on_free_ports(tmp_path / "other")
@@ -145,22 +132,19 @@ class TestBaseConfiguration:
             assert "llm_router_tokens_generated_total" in scrape(collector)
         assert "llm_router_tokens_generated_total" not in scrape(running)
 
-    def test_the_forwarding_example_of_the_readme_is_valid(
-        self, collector_binary: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setenv("LLM_ROUTER_COLLECTOR_FORWARD_TO", "http://127.0.0.1:1")
+    def test_the_example_of_the_readme_is_valid(self, collector_binary: Path, tmp_path: Path) -> None:
         example = re.search(r"```yaml\n(.*?)```", (CONFIG / "README.md").read_text(), re.DOTALL)
         assert example is not None
-        forward = tmp_path / "forward.yaml"
-        forward.write_text(example[1])
-        verdict = validate(collector_binary, CollectorSettings(configs=(CONFIG / "base.yaml", forward)))
+        own = tmp_path / "mine.yaml"
+        own.write_text(example[1])
+        verdict = validate(collector_binary, CollectorSettings(configs=(*default_configs(), own)))
         assert verdict.accepted, verdict.output
 
 
 class TestManifest:
     def test_the_binary_and_the_lock_have_what_the_manifest_says(self, collector_binary: Path) -> None:
         manifest: dict[str, Any] = yaml.safe_load((CONFIG / "builder" / "builder.yaml").read_text())
-        kinds = ("receivers", "processors", "exporters", "extensions", "providers")
+        kinds = ("receivers", "processors", "connectors", "exporters", "extensions", "providers")
         wanted = {entry["gomod"] for kind in kinds for entry in manifest[kind]}
         answer = subprocess.run([collector_binary, "components"], capture_output=True, text=True, check=True).stdout
         assert set(re.findall(r"module: (\S+ v\S+)", answer)) == wanted
@@ -187,7 +171,7 @@ class TestRun:
             seen.append(line)
             if "the Collector is ready" in line:
                 break
-        said = [process.stderr.readline().strip() for _ in range(6)]
+        said = [process.stderr.readline().strip() for _ in range(7)]
         assert said == [
             f"OTLP over HTTP: {settings.otlp_http}",
             f"OTLP over gRPC: {settings.otlp_grpc}",
@@ -195,6 +179,7 @@ class TestRun:
             f"health: {settings.health}",
             f"file: {tmp_path / 'data' / 'logs.jsonl'}",
             f"file: {tmp_path / 'data' / 'traces.jsonl'}",
+            f"queues: {tmp_path / 'data' / 'queues'}",
         ]
         assert seen[0] == f"starting {collector_binary}\n"
         process.send_signal(number)
@@ -253,7 +238,7 @@ class TestRun:
             address = f"127.0.0.1:{taken.getsockname()[1]}"
             late = tmp_path / "late.yaml"
             late.write_text(f"receivers: {{otlp: {{protocols: {{http: {{endpoint: '{address}'}}}}}}}}")
-            process = command(*self.arguments(settings), f"--config={CONFIG / 'base.yaml'}", f"--config={late}")
+            process = command(*self.arguments(settings), "--with", "prometheus", f"--config={late}")
             _, error = process.communicate(timeout=20)
         assert process.returncode == 1
         assert error.splitlines()[-1] == "Error: the Collector ended with exit code 1 before it was ready"
@@ -267,7 +252,7 @@ class TestValidate:
         output, error = process.communicate(timeout=20)
         assert (process.returncode, error) == (0, "")
         assert output.startswith("valid for ")
-        assert output.endswith("base.yaml\n")
+        assert output.endswith("base.yaml, {0}/prometheus.yaml, {0}/files.yaml\n".format(CONFIG / "backends"))
 
     @pytest.mark.usefixtures("collector_binary")
     @pytest.mark.parametrize(

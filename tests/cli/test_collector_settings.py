@@ -5,14 +5,16 @@ from pathlib import Path
 
 import pytest
 
+from otel_llm_router._resources import resource_dir
 from otel_llm_router.cli import _dirs
+from otel_llm_router.cli._collector_layers import files
 from otel_llm_router.cli._collector_settings import (
     HEALTH,
     LISTENERS,
     PROMETHEUS,
     TELEMETRY,
     CollectorSettings,
-    default_config,
+    default_configs,
     reachable,
     split_address,
 )
@@ -48,7 +50,7 @@ class TestAddresses:
 
 class TestEnvironment:
     def test_defaults_are_those_of_the_configuration_file(self) -> None:
-        text = default_config().read_text()
+        text = "".join(path.read_text() for path in default_configs())
         for listener in LISTENERS:
             if listener is not TELEMETRY:
                 assert f"${{env:{listener.variable}:-{listener.default}}}" in text
@@ -56,10 +58,16 @@ class TestEnvironment:
         assert f"${{env:LLM_ROUTER_COLLECTOR_TELEMETRY_HOST:-{host}}}" in text
         assert f"${{env:{TELEMETRY.variable}:-{port}}}" in text
 
-    def test_every_variable_of_the_configuration_file_is_documented(self) -> None:
-        readme = (default_config().parent / "README.md").read_text()
-        for variable in re.findall(r"env:(\w+)", default_config().read_text()):
+    def test_every_variable_of_the_default_configuration_is_documented(self) -> None:
+        readme = (resource_dir("collector-config") / "README.md").read_text()
+        for variable in re.findall(r"env:(\w+)", "".join(path.read_text() for path in default_configs())):
             assert variable in readme or f"`{variable.removeprefix('LLM_ROUTER_COLLECTOR_TELEMETRY')}`" in readme
+
+    def test_a_variable_without_a_default_is_missed_unless_we_set_it(self) -> None:
+        settings = CollectorSettings(configs=files(["newrelic", "files"]))
+        assert settings.missing() == ["LLM_ROUTER_COLLECTOR_NEWRELIC_KEY"]
+        given = CollectorSettings(configs=settings.configs, variables={"LLM_ROUTER_COLLECTOR_NEWRELIC_KEY": "k"})
+        assert given.missing() == []
 
     def test_own_metrics(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("LLM_ROUTER_COLLECTOR_TELEMETRY_PORT", "9999")
@@ -72,6 +80,9 @@ class TestEnvironment:
         monkeypatch.setenv("LLM_ROUTER_COLLECTOR_LOGS_FILE", "/var/log/router.jsonl")
         assert CollectorSettings().logs_file == Path("/var/log/router.jsonl")
         assert CollectorSettings(data_dir=tmp_path).logs_file == tmp_path / "logs.jsonl"
+        monkeypatch.setenv("LLM_ROUTER_COLLECTOR_STORAGE", "/var/lib/queues")
+        assert CollectorSettings().storage_dirs() == [Path("/var/lib/queues")]
+        assert CollectorSettings(data_dir=tmp_path).storage == tmp_path / "queues"
 
     def test_only_what_the_files_read_counts(self, tmp_path: Path) -> None:
         own = tmp_path / "own.yaml"
@@ -79,7 +90,8 @@ class TestEnvironment:
         settings = CollectorSettings(configs=(own,))
         assert settings.listeners() == [PROMETHEUS]
         assert settings.files() == []
-        assert HEALTH in CollectorSettings(configs=(default_config(), own)).listeners()
+        assert settings.storage_dirs() == []
+        assert HEALTH in CollectorSettings(configs=(*default_configs(), own)).listeners()
 
 
 class TestDirectories:

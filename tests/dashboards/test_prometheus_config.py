@@ -51,7 +51,8 @@ def test_the_collector_keeps_the_labels_of_routers_and_only_it_does():
     ("job", "variable"), [("otel-collector", "PROMETHEUS"), ("otel-collector-internal", "TELEMETRY_PORT")]
 )
 def test_ports_of_the_collector_are_those_of_its_configuration(job: str, variable: str):
-    collector = (ROOT / "collector-config" / "base.yaml").read_text(encoding="utf-8")
+    files = ("base.yaml", "backends/prometheus.yaml")
+    collector = "".join((ROOT / "collector-config" / file).read_text(encoding="utf-8") for file in files)
     default = re.search(rf"LLM_ROUTER_COLLECTOR_{variable}:-(?:[\d.]+:)?(\d+)\}}", collector)
     assert default
     assert [target.rpartition(":")[2] for target in targets(job)] == [default[1]]

@@ -35,6 +35,10 @@ REQUIRED = {
     "CriticalQueueSize": ({(">", 500)}, "30s", "critical"),
     "ServiceDown": ({("==", 0)}, "1m", "critical"),
     "LowTokenGeneration": ({("<", 10), (">", 0.1)}, "5m", "warning"),
+    "CollectorQueueFilling": ({(">", 0.5)}, "5m", "warning"),
+    "CollectorRefusing": ({(">", 0)}, "2m", "critical"),
+    "CollectorDropping": ({(">", 0)}, "0s", "critical"),
+    "CollectorQueueFileSetAside": ({(">", 0)}, "0s", "critical"),
 }
 ALERTS = {rule["alert"]: rule for rule in rules("alerts.yaml")}
 RECORDED = {rule["record"]: rule["expr"] for rule in rules("recording.yaml")}

@@ -120,6 +120,7 @@ def run(
     """
     from otel_llm_router.cli._collector_build import build_collector  # noqa: PLC0415 - other commands need no build
     from otel_llm_router.cli._collector_locate import ensure_collector  # noqa: PLC0415
+    from otel_llm_router.cli._collector_process import make_directories  # noqa: PLC0415
     from otel_llm_router.cli._progress import StderrProgress  # noqa: PLC0415
 
     # A service manager's stop ends the build too, not only the process that waits for it.
@@ -130,6 +131,8 @@ def run(
         return
     settings = CollectorSettings(configs=_configs(chosen, configs), data_dir=data_dir, **addresses)
     _check_variables(settings)
+    if not print_path:
+        make_directories(settings)
     binary = ensure_collector(progress, settings=settings, rebuild=rebuild)
     if print_path:
         click.echo(binary)
@@ -186,6 +189,8 @@ def _run_in_foreground(binary: Path, settings: CollectorSettings) -> int:
 
     try:
         process.start()
+        for one in process.set_aside:
+            click.echo(f"a queue file is damaged and was set aside, with what waited in it: {one.path} ({one.reason})", err=True)
         # A terminal sends Ctrl-C to both of us; the Collector ends at the first and ignores the second.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, forward)

@@ -20,7 +20,7 @@ SECRETS: Final = ("slack_url", "pagerduty_key", "smtp_password", "relay_token")
 # Alerts of one service that begin together are one message: an outage is one message, not six.
 _GROUP_BY: Final = ["service", "namespace"]
 # Labels that say what an alert is about. One that neither alert has counts as equal.
-_SAME: Final = ["service", "component", "namespace", "instance", "queue_type"]
+_SAME: Final = ["service", "component", "namespace", "instance", "queue_type", "exporter", "data_type"]
 _TITLE: Final = (
     '[{{ .Status | toUpper }}{{ if eq .Status "firing" }}: {{ .Alerts.Firing | len }}{{ end }}] '
     "{{ .CommonLabels.service }}: {{ range $i, $a := .Alerts }}{{ if $i }}, {{ end }}{{ $a.Labels.alertname }}{{ end }}"
