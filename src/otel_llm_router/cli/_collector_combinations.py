@@ -5,8 +5,9 @@ Room: `cli`. A Collector comes in; a line for each combination, and whether all 
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import click
 
@@ -30,20 +31,20 @@ def check_combinations(binary: Path) -> bool:
         Whether there is a combination, and none is invalid.
     """
     found = combinations()
-    results = [_check(binary, combination) for combination in found]
-    click.echo(f"{sum(results)} of {len(found)} combinations are in order, by {binary}")
-    return bool(found) and all(results)
+    results = Counter(_check(binary, combination) for combination in found)
+    click.echo(f"{results['valid']} of {len(found)} combinations are valid, by {binary}")
+    return bool(found) and not results["invalid"]
 
 
-def _check(binary: Path, combination: Combination) -> bool:
+def _check(binary: Path, combination: Combination) -> Literal["valid", "unchecked", "invalid"]:
     configs = combination.files()
     stand_ins = dict.fromkeys(required_variables(configs), _STANDS_IN)
     verdict = validate(binary, CollectorSettings(configs=configs, variables=stand_ins))
     if verdict.accepted:
         click.echo(f"valid: {combination.text}")
-    elif verdict.missing and _NOT_OURS.issuperset(verdict.missing):
+        return "valid"
+    if verdict.missing and _NOT_OURS.issuperset(verdict.missing):
         click.echo(f"not checked, the Collector has no {', '.join(verdict.missing)}: {combination.text}")
-    else:
-        click.echo(f"INVALID: {combination.text}\n{verdict.reason}", err=True)
-        return False
-    return True
+        return "unchecked"
+    click.echo(f"INVALID: {combination.text}\n{verdict.reason}", err=True)
+    return "invalid"
