@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 
@@ -67,21 +67,20 @@ def identity(document: Document) -> tuple[str, str]:
 
 def merged(target: Any, change: Any) -> Any:
     """Merge as kustomize does: containers and variables by name; other lists are replaced."""
-    if isinstance(target, Mapping) and isinstance(change, Mapping):
-        keys: dict[str, Any] = {**target, **change}
+    if isinstance(target, dict) and isinstance(change, dict):
+        target, change = cast("Document", target), cast("Document", change)
+        keys = {**target, **change}
         return {
             key: merged(target[key], change[key]) if key in target and key in change else value
             for key, value in keys.items()
         }
-    by_name = (
-        all(isinstance(one, Mapping) and "name" in one for one in (*target, *change))
-        if isinstance(target, list)
-        else False
-    )
-    if not by_name:
+    if not isinstance(target, list):
         return change
-    changed: dict[str, Any] = {one["name"]: one for one in change}
-    kept = [merged(one, changed.pop(one["name"])) if one["name"] in changed else one for one in target]
+    old, new = cast("list[Any]", target), cast("list[Any]", change)
+    if not all(isinstance(one, Mapping) and "name" in one for one in (*old, *new)):
+        return new
+    changed: dict[str, Any] = {one["name"]: one for one in new}
+    kept = [merged(one, changed.pop(one["name"])) if one["name"] in changed else one for one in old]
     return [*changed.values(), *kept]
 
 

@@ -27,7 +27,7 @@ ONCE = {"own-volumes", "index-pattern"}
 
 
 def schema() -> Any:
-    path = files("check_jsonschema").joinpath("builtin_schemas", "vendor", "compose-spec.json")
+    path = files("check_jsonschema") / "builtin_schemas" / "vendor" / "compose-spec.json"
     return json.loads(path.read_text(encoding="utf-8"))
 
 
