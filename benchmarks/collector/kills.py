@@ -31,18 +31,14 @@ def run(directory: Path, *, kills: int, starting: bool = False, seed: int = 1) -
     Returns:
         The figures: records acknowledged, lost for each back end, repeated, and how long a start took.
     """
-    chance = random.Random(seed)
+    chance = random.Random(seed)  # noqa: S311 - no secret
     starts: list[float] = []
     with Backend("otlp") as well, Backend("elasticsearch") as coming:
-        chosen = settings(
-            directory,
-            ("loki", "elasticsearch", "traces", "collector"),
-            {
-                "LLM_ROUTER_COLLECTOR_LOKI": well.url,
-                "LLM_ROUTER_COLLECTOR_ELASTICSEARCH": coming.url,
-                "LLM_ROUTER_COLLECTOR_FORWARD_TO": "http://127.0.0.1:9",
-            },
-        )
+        chosen = settings(directory, ("loki", "elasticsearch", "traces", "collector"), {
+            "LLM_ROUTER_COLLECTOR_LOKI": well.url,
+            "LLM_ROUTER_COLLECTOR_ELASTICSEARCH": coming.url,
+            "LLM_ROUTER_COLLECTOR_FORWARD_TO": "http://127.0.0.1:9",
+        })
         sender = Sender(chosen.otlp_http, RATE)
         for number in range(kills):
             if starting:

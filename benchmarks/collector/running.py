@@ -36,20 +36,9 @@ def running(chosen: CollectorSettings, log: Path, *, before: Sequence[str] = ())
         return
     configs = [f"--config={path}" for path in chosen.configs]
     ports = ["--otlp-http", chosen.otlp_http, "--otlp-grpc", chosen.otlp_grpc, "--health", chosen.health]
-    command = [
-        str(Path(sys.executable).with_name("otel-llm-router")),
-        "collector",
-        "run",
-        *configs,
-        *ports,
-        "--telemetry",
-        "none",
-    ]
+    command = [str(Path(sys.executable).with_name("otel-llm-router")), "collector", "run", *configs, *ports, "--telemetry", "none"]
     data = ["--data-dir", str(chosen.data_dir)]
-    with (
-        log.open("w") as out,
-        subprocess.Popen([*before, *command, *data], env=chosen.environment(), stderr=out) as own,
-    ):
+    with log.open("w") as out, subprocess.Popen([*before, *command, *data], env=chosen.environment(), stderr=out) as own:
         if not eventually(lambda: "the Collector is ready" in log.read_text() or own.poll() is not None, 60):
             own.terminate()
         if own.poll() is not None:
