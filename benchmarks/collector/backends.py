@@ -103,9 +103,8 @@ class _Server(ThreadingHTTPServer):
         super().__init__(address, handler)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Reading(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server: _Server  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def handle(self) -> None:
         """Serve a connection, until either side ends it; the Collector's is cut off when it is killed."""
@@ -126,10 +125,7 @@ class _Handler(BaseHTTPRequestHandler):
         return gzip.decompress(raw) if self.headers.get("content-encoding") == "gzip" else raw
 
     def answer(self, body: bytes, content_type: str) -> None:
-        """Answer 200, or end the connection when the back end has been stopped."""
-        if not self.server.backend.answering:
-            self.close_connection = True
-            return
+        """Answer 200."""
         self.send_response(200)
         self.send_header("content-type", content_type)
         self.send_header("x-elastic-product", "Elasticsearch")
@@ -141,7 +137,31 @@ class _Handler(BaseHTTPRequestHandler):
         """Stay silent."""
 
 
-class _Otlp(_Handler):
+class Unread(_Reading):
+    """Takes everything: OTLP, and bulk requests, of which it counts the lines and says that all were created."""
+
+    def do_POST(self) -> None:  # http.server's name
+        body = self.body()
+        if self.path.startswith("/_bulk"):
+            item = b'{"create":{"_index":"i","_id":"1","status":201}}'
+            items = b",".join([item] * (body.count(b"\n") // 2))
+            self.answer(b'{"took":1,"errors":false,"items":[' + items + b"]}", "application/json")
+        else:
+            self.answer(b"", "application/x-protobuf")
+
+
+class _Noting(_Reading):
+    server: _Server  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    def answer(self, body: bytes, content_type: str) -> None:
+        """Answer 200, or end the connection when the back end has been stopped."""
+        if self.server.backend.answering:
+            super().answer(body, content_type)
+        else:
+            self.close_connection = True
+
+
+class _Otlp(_Noting):
     def do_POST(self) -> None:  # http.server's name
         body = self.body()
         if self.path.endswith("/v1/logs"):
@@ -151,7 +171,7 @@ class _Otlp(_Handler):
         self.answer(b"", "application/x-protobuf")
 
 
-class _Elasticsearch(_Handler):
+class _Elasticsearch(_Noting):
     def do_POST(self) -> None:  # http.server's name
         lines = self.body().decode().splitlines()
         actions = [next(iter(json.loads(line).items())) for line in lines[0::2]]

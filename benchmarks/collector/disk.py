@@ -52,8 +52,7 @@ def small_disk(directory: Path) -> Generator[list[str]]:
             raise NoSmallDiskError(holder.communicate()[1].strip())
         yield ["nsenter", f"--target={holder.pid}", "--mount", *join, "--"]
     finally:
-        holder.stdin.close()
-        holder.wait()
+        holder.communicate()
 
 
 def run(directory: Path) -> dict[str, Any]:
@@ -68,7 +67,7 @@ def run(directory: Path) -> dict[str, Any]:
     with small_disk(directory / "queues") as inside, Backend("otlp") as backend:
         backend.stop()
         chosen = settings(directory, ("loki",), {"LLM_ROUTER_COLLECTOR_LOKI": backend.url})
-        sender = Sender(chosen.otlp_http, 10_000)
+        sender = Sender(chosen.otlp_http, 10_000, "x" * 2_000)
         with running(chosen, directory / "log", before=inside) as collector:
             refused = eventually(lambda: sender.answers["503"] >= 50, 60)  # noqa: PLR2004
             others = {code: count for code, count in sender.answers.items() if code not in {"200", "503"}}

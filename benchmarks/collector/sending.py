@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import threading
 import time
@@ -23,8 +24,8 @@ RECORDS: Final = 50
 _TEXT: Final = "the answer was given after one retry; " * 5
 
 
-def request(ids: list[str]) -> bytes:
-    """Encode one request of records as a router makes them, about 500 bytes each."""
+def request(ids: list[str], text: str = _TEXT) -> bytes:
+    """Encode one request of records as a router makes them, about 500 bytes each unless they say more."""
     message: Any = ExportLogsServiceRequest()
     resource = message.resource_logs.add()
     resource.resource.attributes.extend([_attribute("service.name", "router"), _attribute("service.instance.id", "1")])
@@ -41,7 +42,7 @@ def request(ids: list[str]) -> bytes:
             trace_id=now.to_bytes(16, "big"),
             span_id=number.to_bytes(7, "big") + b"\x01",
         )
-        record.body.string_value = _TEXT
+        record.body.string_value = text
         record.attributes.extend(
             [_attribute(ID, one), _attribute("llm_router.request.model", "smart"), _attribute("error.type", "timeout")]
         )
@@ -62,12 +63,14 @@ class Sender:
     Args:
         address: The Collector's OTLP over HTTP, as ``host:port``.
         rate: Records in a second.
+        text: What each record says.
     """
 
-    def __init__(self, address: str, rate: int) -> None:
+    def __init__(self, address: str, rate: int, text: str = _TEXT) -> None:
         self.acknowledged: set[str] = set()
         self.answers: Counter[str] = Counter()
         self._address = address
+        self._text = text
         self._pause = RECORDS / rate
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -79,11 +82,14 @@ class Sender:
         self._thread.join()
 
     def _run(self) -> None:
-        connection = HTTPConnection(self._address, timeout=5)
+        with contextlib.closing(HTTPConnection(self._address, timeout=5)) as connection:
+            self._send(connection)
+
+    def _send(self, connection: HTTPConnection) -> None:
         due = time.monotonic()
         for number in itertools.count():
             ids = [f"{number}-{one}" for one in range(RECORDS)]
-            body = request(ids)
+            body = request(ids, self._text)
             while not self._sent(connection, body):
                 if self._stop.wait(0.02):
                     return
