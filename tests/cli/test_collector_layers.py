@@ -218,11 +218,12 @@ class TestRecords:
         jwt = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln"
         said = record("x", body=f"with {KEY} and Bearer {jwt}", api_key="short", url="postgres://me:pass@host/db", gen_ai__usage__output_tokens=7)
         assert post(running, "logs", logs(said)) == 200
-        span = {"name": "s", "traceId": TRACE, "spanId": "1" * 16, "attributes": attributes({"http.request.header.authorization": "Basic abc", "note": f"key {KEY}"})}
+        span = {"name": "s", "traceId": TRACE, "spanId": "1" * 16, "attributes": attributes({"http.request.header.authorization": "Basic abc", "note": f"key {KEY}", "task-list": "task-one-two-three-four-five-six"})}
         assert post(running, "traces", {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}) == 200
         written = running.settings.logs_file.read_text() + running.settings.traces_file.read_text()
         assert [secret for secret in (KEY, jwt, "short", "me:pass", "Basic abc") if secret in written] == []
         assert kept(running)[0][1]["gen_ai.usage.output_tokens"] == "7"
+        assert "task-one-two-three-four-five-six" in written
 
     def test_labels_that_name_one_request_make_no_series(self, running: CollectorProcess) -> None:
         points = [
