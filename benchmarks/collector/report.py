@@ -40,7 +40,8 @@ _THROUGHPUT: Final = """## CPU and memory
 
 Log records of about 450 bytes with 4 attributes, 50 in a request, over one connection on which one request follows the other; so the
 highest rate is what one sender reaches, not the most that a Collector takes. Memory limit, redaction and classification are on,
-queues are on disk without fsync, the back ends are a process that reads and answers. Cores are the Collector's own CPU time.
+queues are on disk without fsync, the back ends are a process that reads and answers. Cores are the Collector's own CPU time. Where less
+than the rate arrived, the machine had other things to do, or the answers took their time: size by cores for 1,000 records/s.
 """
 
 
