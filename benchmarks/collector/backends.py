@@ -10,13 +10,14 @@ import gzip
 import json
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Final
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from typing_extensions import Self
 
 ID: Final = "test_id"
 """Attribute that tells one record from all others."""
@@ -38,7 +39,7 @@ class Backend:
         self._port = 0
         self.start()
 
-    def __enter__(self) -> Backend:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -71,7 +72,7 @@ class Backend:
         """Whether it listens."""
         return self._server is not None
 
-    def took(self, ids: Iterator[str], documents: Iterator[str] = iter(())) -> None:
+    def took(self, ids: Iterable[str], documents: Iterable[str] = ()) -> None:
         """Note records, before they are acknowledged."""
         with self._lock:
             self._taken.update(ids)
@@ -141,6 +142,7 @@ class Unread(_Reading):
     """Takes everything: OTLP, and bulk requests, of which it counts the lines and says that all were created."""
 
     def do_POST(self) -> None:  # http.server's name
+        """Answer a request."""
         body = self.body()
         if self.path.startswith("/_bulk"):
             item = b'{"create":{"_index":"i","_id":"1","status":201}}'

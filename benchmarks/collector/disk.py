@@ -45,8 +45,8 @@ def small_disk(directory: Path) -> Generator[list[str]]:
         stderr=subprocess.PIPE,
         text=True,
     )
-    assert holder.stdin is not None  # noqa: S101 - they are pipes
-    assert holder.stdout is not None  # noqa: S101
+    assert holder.stdin is not None
+    assert holder.stdout is not None
     try:
         if holder.stdout.readline() != "mounted\n":
             raise NoSmallDiskError(holder.communicate()[1].strip())

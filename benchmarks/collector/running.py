@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -24,7 +25,7 @@ _POLL: Final = 0.05
 def settings(directory: Path, names: tuple[str, ...], variables: Mapping[str, str]) -> CollectorSettings:
     """Settings on free ports with files of the shipped configuration."""
     chosen = CollectorSettings.on_free_ports(directory, configs=layers.files(names))
-    return CollectorSettings(**{**vars(chosen), "variables": dict(variables)})
+    return replace(chosen, variables=dict(variables))
 
 
 @contextmanager
@@ -36,9 +37,20 @@ def running(chosen: CollectorSettings, log: Path, *, before: Sequence[str] = ())
         return
     configs = [f"--config={path}" for path in chosen.configs]
     ports = ["--otlp-http", chosen.otlp_http, "--otlp-grpc", chosen.otlp_grpc, "--health", chosen.health]
-    command = [str(Path(sys.executable).with_name("otel-llm-router")), "collector", "run", *configs, *ports, "--telemetry", "none"]
+    command = [
+        str(Path(sys.executable).with_name("otel-llm-router")),
+        "collector",
+        "run",
+        *configs,
+        *ports,
+        "--telemetry",
+        "none",
+    ]
     data = ["--data-dir", str(chosen.data_dir)]
-    with log.open("w") as out, subprocess.Popen([*before, *command, *data], env=chosen.environment(), stderr=out) as own:
+    with (
+        log.open("w") as out,
+        subprocess.Popen([*before, *command, *data], env=chosen.environment(), stderr=out) as own,
+    ):
         if not eventually(lambda: "the Collector is ready" in log.read_text() or own.poll() is not None, 60):
             own.terminate()
         if own.poll() is not None:

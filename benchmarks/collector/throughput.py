@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import psutil
+from typing_extensions import Self
 
 from benchmarks.collector.backends import Unread
 from benchmarks.collector.running import running, settings
@@ -91,11 +92,11 @@ def _cpu(process: psutil.Process) -> float:
 class _Backends:
     """A process that takes everything and looks at nothing."""
 
-    def __enter__(self) -> _Backends:
+    def __enter__(self) -> Self:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.collector.throughput"], stdout=subprocess.PIPE, text=True
         )
-        assert self._process.stdout is not None  # noqa: S101 - it is a pipe
+        assert self._process.stdout is not None
         self.url = f"http://127.0.0.1:{int(self._process.stdout.readline())}"
         return self
 

@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from dashboards.source.collector_series import SET_ASIDE, SIGNALS
 from dashboards.source.queries import Query
 from dashboards.source.rules import Alert
 
 QUEUE_HIGH: Final = 0.5
 """Share of a queue's size; half leaves time to act."""
-_SIGNALS: Final = ("spans", "metric_points", "log_records")
 
 
 def _any_signal(name: str, by: Sequence[str]) -> Query:
-    parts = [f"sum by({', '.join(by)}) (rate({name}_{signal}[5m])) > 0" for signal in _SIGNALS]
+    parts = [f"sum by({', '.join(by)}) (rate({name}_{signal}[5m])) > 0" for signal in SIGNALS]
     return Query(text="\nor ".join(parts))
 
 
@@ -66,7 +66,7 @@ ALERTS: Final = (
     ),
     Alert(
         name="CollectorQueueFileSetAside",
-        query=Query(text="otelcol_storage_files_set_aside > 0"),
+        query=Query(text=f"{SET_ASIDE} > 0"),
         hold="0s",
         severity="critical",
         component="collector-storage",

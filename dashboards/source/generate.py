@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks import report
+from benchmarks.collector import report as collector
 from benchmarks.faults import report as faults
 from dashboards.source import alerts, compatibility, deployment, recording, runbooks
 from dashboards.source.rules import RUNBOOKS
@@ -63,6 +64,7 @@ GENERATED: Final[Mapping[Path, Callable[[], str]]] = {
     Path("docs/configuration.md"): _catalogue.configuration_page,
     Path("docs/overhead.md"): report.committed,
     Path("docs/reliability.md"): faults.committed,
+    Path("docs/collector.md"): collector.committed,
     Path("docs/compatibility.md"): compatibility.text,
 }
 """Every generated file, relative to the repository, and what renders it."""

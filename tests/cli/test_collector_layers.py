@@ -39,7 +39,7 @@ def attributes(values: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [{"key": key, "value": {kinds[type(value)]: value}} for key, value in values.items()]
 
 
-def post(collector: CollectorProcess, signal: str, content: Mapping[str, Any], headers: Mapping[str, str] = {}) -> int:  # noqa: B006 - read only
+def post(collector: CollectorProcess, signal: str, content: Mapping[str, Any], headers: Mapping[str, str] = {}) -> int:
     url = f"{collector.otlp_http_url}/v1/{signal}"
     request = Request(url, json.dumps(content).encode(), {"Content-Type": "application/json", **headers})
     try:
@@ -70,7 +70,10 @@ def kept(collector: CollectorProcess) -> list[tuple[str, dict[str, Any]]]:
     file = collector.settings.logs_file
     lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
     return [
-        (one["body"]["stringValue"], {item["key"]: next(iter(item["value"].values())) for item in one.get("attributes", ())})
+        (
+            one["body"]["stringValue"],
+            {item["key"]: next(iter(item["value"].values())) for item in one.get("attributes", ())},
+        )
         for line in lines
         for resource in json.loads(line)["resourceLogs"]
         for scope in resource["scopeLogs"]
@@ -128,7 +131,9 @@ class TestCombinations:
         process = command("run", "--with", "prometeus")
         _, error = process.communicate(timeout=20)
         assert process.returncode == 1
-        assert error.startswith("Error: there is no collector configuration named prometeus; there are agent, collector, ")
+        assert error.startswith(
+            "Error: there is no collector configuration named prometeus; there are agent, collector, "
+        )
 
     def test_a_variable_that_is_not_set_is_named(self, command: Command) -> None:
         process = command("run", "--with", "newrelic")
@@ -144,14 +149,22 @@ class TestCombinations:
         assert thrown_away((*files(["loki"]), own)) == ["metrics"]
 
 
+LAYERS: dict[str, dict[str, Any]] = {
+    path.stem: yaml.safe_load(path.read_text()) for path in CONFIG.rglob("*.yaml") if "\nservice:" in path.read_text()
+}
+
+
+def parts(name: str, section: str) -> dict[str, Any]:
+    """The components of a section of a file."""
+    return LAYERS[name].get(section) or {}
+
+
 class TestRules:
     """What holds for every file."""
 
-    LAYERS = {path.stem: yaml.safe_load(path.read_text()) for path in CONFIG.rglob("*.yaml") if "\nservice:" in path.read_text()}
-
     @pytest.mark.parametrize("name", LAYERS)
     def test_nothing_that_is_acknowledged_waits_in_memory(self, name: str) -> None:
-        for id_, exporter in (self.LAYERS[name].get("exporters") or {}).items():
+        for id_, exporter in parts(name, "exporters").items():
             kind = id_.partition("/")[0]
             # These answer for themselves, or say in their file that they have no queue on disk.
             if kind in {"nop", "file", "prometheus", "prometheusremotewrite"}:
@@ -161,12 +174,12 @@ class TestRules:
             assert queue["block_on_overflow"] is False, "a full queue would hold up the other back ends"
             if kind != "elasticsearch":
                 assert exporter["retry_on_failure"]["max_elapsed_time"] == 0
-        assert not any(id_.partition("/")[0] == "batch" for id_ in self.LAYERS[name].get("processors") or {})
+        assert not any(id_.partition("/")[0] == "batch" for id_ in parts(name, "processors"))
 
     @pytest.mark.parametrize("name", LAYERS)
     def test_memory_is_limited_where_records_come_in(self, name: str) -> None:
-        for pipeline in self.LAYERS[name]["service"].get("pipelines", {}).values():
-            receivers = [one for one in pipeline.get("receivers", ()) if one.partition("/")[0] not in {"forward"}]
+        for pipeline in LAYERS[name]["service"].get("pipelines", {}).values():
+            receivers = [one for one in pipeline.get("receivers", ()) if one.partition("/")[0] != "forward"]
             assert not receivers or pipeline["processors"][0] == "memory_limiter"
 
     @pytest.mark.parametrize("name", LAYERS)
@@ -177,20 +190,27 @@ class TestRules:
 
     @pytest.mark.parametrize("name", LAYERS)
     def test_a_statement_that_fails_stops_nothing(self, name: str) -> None:
-        for id_, processor in (self.LAYERS[name].get("processors") or {}).items():
+        for id_, processor in parts(name, "processors").items():
             if id_.partition("/")[0] in {"transform", "filter"}:
                 assert processor["error_mode"] == "ignore"
 
     def test_names_of_metrics_are_translated_alike(self) -> None:
-        assert self.LAYERS["prometheus"]["exporters"]["prometheus"]["translation_strategy"] == "UnderscoreEscapingWithSuffixes"
-        assert self.LAYERS["prometheus-remote-write"]["exporters"]["prometheusremotewrite"]["add_metric_suffixes"] is True
+        assert (
+            LAYERS["prometheus"]["exporters"]["prometheus"]["translation_strategy"] == "UnderscoreEscapingWithSuffixes"
+        )
+        assert LAYERS["prometheus-remote-write"]["exporters"]["prometheusremotewrite"]["add_metric_suffixes"] is True
 
 
 class TestRecords:
     def test_logs_get_the_fields_that_dashboards_search_by(self, running: CollectorProcess) -> None:
         said = [
             record("llm_router.inference.error", 17, "boom", llm_router__request__model="smart", error__type="timeout"),
-            record("llm_router.inference.completed", gen_ai__response__model="m", gen_ai__usage__output_tokens=5, inference_latency=10.5),
+            record(
+                "llm_router.inference.completed",
+                gen_ai__response__model="m",
+                gen_ai__usage__output_tokens=5,
+                inference_latency=10.5,
+            ),
             record("llm_router.inference.completed", inference_latency=10.0, inference_id="abc"),
             record("llm_router.inference.completed", inference_latency=5.0),
             record("llm_router.model.loaded", model="x"),
@@ -199,7 +219,15 @@ class TestRecords:
             record("", body="plain"),
         ]
         assert post(running, "logs", logs(*said)) == 200
-        wanted = ("event_type", "inference_id", "model_name", "tokens_generated", "performance_category", "error_name", "error_message")
+        wanted = (
+            "event_type",
+            "inference_id",
+            "model_name",
+            "tokens_generated",
+            "performance_category",
+            "error_name",
+            "error_message",
+        )
         found = [[values.get(field) for field in wanted] for _, values in kept(running)]
         assert found == [
             ["error", TRACE, "smart", None, None, "timeout", "boom"],
@@ -216,18 +244,41 @@ class TestRecords:
 
     def test_secrets_stop_here(self, running: CollectorProcess) -> None:
         jwt = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln"
-        said = record("x", body=f"with {KEY} and Bearer {jwt}", api_key="short", url="postgres://me:pass@host/db", gen_ai__usage__output_tokens=7)
+        said = record(
+            "x",
+            body=f"with {KEY} and Bearer {jwt}",
+            api_key="short",
+            url="postgres://me:pass@host/db",
+            gen_ai__usage__output_tokens=7,
+        )
         assert post(running, "logs", logs(said)) == 200
-        span = {"name": "s", "traceId": TRACE, "spanId": "1" * 16, "attributes": attributes({"http.request.header.authorization": "Basic abc", "note": f"key {KEY}"})}
+        span = {
+            "name": "s",
+            "traceId": TRACE,
+            "spanId": "1" * 16,
+            "attributes": attributes(
+                {
+                    "http.request.header.authorization": "Basic abc",
+                    "note": f"key {KEY}",
+                    "task-list": "task-one-two-three-four-five-six",
+                }
+            ),
+        }
         assert post(running, "traces", {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}) == 200
         written = running.settings.logs_file.read_text() + running.settings.traces_file.read_text()
         assert [secret for secret in (KEY, jwt, "short", "me:pass", "Basic abc") if secret in written] == []
         assert kept(running)[0][1]["gen_ai.usage.output_tokens"] == "7"
+        assert "task-one-two-three-four-five-six" in written
 
     def test_labels_that_name_one_request_make_no_series(self, running: CollectorProcess) -> None:
         points = [
             {"timeUnixNano": "1", "asInt": "1", "attributes": attributes(values)}
-            for values in ({"model": "m"}, {"model": "m", "user.id": "u"}, {"trace_id": TRACE}, {f"l{n}": "v" for n in range(33)})
+            for values in (
+                {"model": "m"},
+                {"model": "m", "user.id": "u"},
+                {"trace_id": TRACE},
+                {f"l{n}": "v" for n in range(33)},
+            )
         ]
         metric = {"name": "some.level", "gauge": {"dataPoints": points}}
         assert post(running, "metrics", {"resourceMetrics": [{"scopeMetrics": [{"metrics": [metric]}]}]}) == 200
@@ -242,7 +293,9 @@ class TestLayers:
         return replace(CollectorSettings.on_free_ports(directory, configs=files(chosen)), variables=given)
 
     def test_a_gateway_asks_who_sends(self, collector_binary: Path, tmp_path: Path) -> None:
-        settings = self.settings(tmp_path, "gateway", "gateway-basic", "files", GATEWAY_TOKEN="t", GATEWAY_USER="u", GATEWAY_PASSWORD="p")  # noqa: S106
+        settings = self.settings(
+            tmp_path, "gateway", "gateway-basic", "files", GATEWAY_TOKEN="t", GATEWAY_USER="u", GATEWAY_PASSWORD="p"
+        )
         basic = base64.b64encode(b"u:p").decode()
         with CollectorProcess(collector_binary, settings, log=tmp_path / "log") as collector:
             assert post(collector, "logs", logs(record("x"))) == 401
@@ -251,7 +304,9 @@ class TestLayers:
         assert len(kept(collector)) == 1
 
     def test_a_gateway_keeps_the_traces_that_matter(self, collector_binary: Path, tmp_path: Path) -> None:
-        settings = self.settings(tmp_path, "gateway", "files", GATEWAY_TOKEN="t", DECISION_WAIT="1s", TRACES_PERCENT="0")  # noqa: S106
+        settings = self.settings(
+            tmp_path, "gateway", "files", GATEWAY_TOKEN="t", DECISION_WAIT="1s", TRACES_PERCENT="0"
+        )
 
         def span(name: str, seconds: float = 1, **more: Any) -> dict[str, Any]:
             number = f"{abs(hash(name)):032x}"[-32:]
@@ -275,11 +330,18 @@ class TestLayers:
     def test_json_lines_are_tailed_from_where_it_stopped(self, collector_binary: Path, tmp_path: Path) -> None:
         log = tmp_path / "audit.log"
         settings = self.settings(tmp_path, "tail-files", "files", TAIL=str(tmp_path / "*.log"))
-        line = {"timestamp": "2026-11-21T10:11:12.345Z", "level": "error", "message": "no", "trace_id": TRACE, "service": "r", "error_name": "E"}
+        line = {
+            "timestamp": "2026-11-21T10:11:12.345Z",
+            "level": "error",
+            "message": "no",
+            "trace_id": TRACE,
+            "service": "r",
+            "error_name": "E",
+        }
         log.write_text(json.dumps(line) + "\nnot JSON\n")
         for round_ in (1, 2):
             with CollectorProcess(collector_binary, settings, log=tmp_path / f"collector.{round_}") as collector:
-                assert eventually(lambda: len(kept(collector)) == 1 + round_)
+                assert eventually(lambda seen=1 + round_: len(kept(collector)) == seen)
             with log.open("a") as file:
                 file.write(json.dumps(line | {"message": "again"}) + "\n")
         assert [body for body, _ in kept(collector)] == ["no", "not JSON", "again"]
@@ -289,4 +351,7 @@ class TestLayers:
         written = one["scopeLogs"][0]["logRecords"][0]
         assert (written["severityNumber"], written["severityText"], written["traceId"]) == (17, "ERROR", TRACE)
         assert written["timeUnixNano"] == "1795255872345000000"
-        assert kept(collector)[0][1] | {"event_type": "error", "error_name": "E", "error_message": "no"} == kept(collector)[0][1]
+        assert (
+            kept(collector)[0][1] | {"event_type": "error", "error_name": "E", "error_message": "no"}
+            == kept(collector)[0][1]
+        )

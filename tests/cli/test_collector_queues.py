@@ -16,16 +16,17 @@ from urllib.request import urlopen
 import pytest
 
 from collector_command import Command
+from dashboards.source.collector_series import SERIES
 from otel_llm_router.cli._bolt_file import fault
 from otel_llm_router.cli._collector_layers import files
 from otel_llm_router.cli._collector_process import CollectorProcess
 from otel_llm_router.cli._collector_settings import CollectorSettings
 from otel_llm_router.cli._collector_storage import prepare, reserve
-from promql_reading import COLLECTOR
 from test_collector_layers import eventually, logs, post, record
 
 NOWHERE = "http://127.0.0.1:9"
 PAGE = 4096
+LEAF = b"\x02\x00"
 
 
 @pytest.fixture(scope="session")
@@ -72,13 +73,13 @@ def zeroed_pages(content: bytearray) -> None:
 
 def a_leaf_of_another_kind(content: bytearray) -> None:
     for start in range(2 * PAGE, len(content), PAGE):
-        if content[start + 8 : start + 10] == b"\x02\x00":
+        if bytes(content[start + 8 : start + 10]) == LEAF:
             content[start + 8] = 0x40
 
 
 def too_many_elements(content: bytearray) -> None:
     for start in range(2 * PAGE, len(content), PAGE):
-        if content[start + 8 : start + 10] == b"\x02\x00":
+        if bytes(content[start + 8 : start + 10]) == LEAF:
             content[start + 10 : start + 12] = b"\xff\xff"
 
 
@@ -162,7 +163,9 @@ class TestSetAside:
         assert list(tmp_path.iterdir()) == []
 
     @pytest.mark.usefixtures("collector_binary")
-    def test_the_collector_starts_and_says_so_and_counts_it(self, command: Command, queue: Path, tmp_path: Path) -> None:
+    def test_the_collector_starts_and_says_so_and_counts_it(
+        self, command: Command, queue: Path, tmp_path: Path
+    ) -> None:
         settings = CollectorSettings.on_free_ports(tmp_path / "data")
         settings.storage.mkdir(parents=True)
         own = tmp_path / "own.yaml"
@@ -193,20 +196,22 @@ class TestSetAside:
 
 
 class TestBackPressure:
-    def test_a_full_queue_turns_senders_away_and_the_alerts_see_it(self, collector_binary: Path, tmp_path: Path) -> None:
+    def test_a_full_queue_turns_senders_away_and_the_alerts_see_it(
+        self, collector_binary: Path, tmp_path: Path
+    ) -> None:
         chosen = CollectorSettings.on_free_ports(tmp_path, configs=files(["loki", "files"]))
-        variables = {"LLM_ROUTER_COLLECTOR_LOKI": NOWHERE, "LLM_ROUTER_COLLECTOR_QUEUE_BYTES": "20000"}
+        variables = {"LLM_ROUTER_COLLECTOR_LOKI": NOWHERE, "LLM_ROUTER_COLLECTOR_QUEUE_BYTES": "300000"}
         (telemetry,) = {CollectorSettings.on_free_ports(tmp_path).prometheus}
         settings = replace(chosen, variables=variables, telemetry=telemetry)
         with CollectorProcess(collector_binary, settings, log=tmp_path / "log") as collector:
-            codes = [post(collector, "logs", logs(record("x", body="y" * 5000))) for _ in range(8)]
+            codes = [post(collector, "logs", logs(record("x", body="y" * 60_000))) for _ in range(8)]
             assert codes[0] == 200
             assert codes[-1] == 503
             # The others have what was turned away: a full queue is no reason to withhold it from them.
-            assert collector.settings.logs_file.read_text().count("yyyy" * 1000) == 8
+            assert collector.settings.logs_file.read_text().count("y" * 60_000) == 8
             with urlopen(f"http://{telemetry}/metrics", timeout=5) as answer:
                 own = answer.read().decode()
         # The others are named alike, and are there once something came, or was given up. That of files is tested above.
         elsewhere = ("spans", "metric_points", "send_failed_log_records", "files_set_aside")
-        missing = [name for name in COLLECTOR if not name.endswith(elsewhere) and f"\n{name}{{" not in own]
+        missing = [name for name in SERIES if not name.endswith(elsewhere) and f"\n{name}{{" not in own]
         assert missing == []

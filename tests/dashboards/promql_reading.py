@@ -11,23 +11,11 @@ from collections.abc import Iterator
 
 import promql_parser as promql
 
+from dashboards.source import collector_series
 from otel_llm_router.signals import INSTRUMENTS, Instrument, Kind
 
 TARGET_LABELS = frozenset({"job", "instance"})
 COUNTING = ("rate", "increase")
-_SIGNALS = ("spans", "metric_points", "log_records")
-COLLECTOR_COUNTERS = {
-    **{f"otelcol_receiver_refused_{signal}": frozenset({"receiver", "transport"}) for signal in _SIGNALS},
-    **{f"otelcol_exporter_send_failed_{signal}": frozenset({"exporter"}) for signal in _SIGNALS},
-    **{f"otelcol_exporter_enqueue_failed_{signal}": frozenset({"exporter"}) for signal in _SIGNALS},
-}
-# The Collector's own series: tests/cli/test_collector_queues.py finds them on a real one.
-COLLECTOR = {
-    **COLLECTOR_COUNTERS,
-    "otelcol_exporter_queue_size": frozenset({"exporter", "data_type"}),
-    "otelcol_exporter_queue_capacity": frozenset({"exporter", "data_type"}),
-    "otelcol_storage_files_set_aside": frozenset[str](),
-}
 
 
 class UnreadableError(AssertionError):
@@ -45,7 +33,7 @@ def series() -> dict[str, tuple[frozenset[str], Instrument | None]]:
             known[f"{name}_sum"] = known[f"{name}_count"] = (labels, instrument)
         else:
             known[name] = (labels, instrument)
-    return known | {name: (labels | TARGET_LABELS, None) for name, labels in COLLECTOR.items()}
+    return known | {name: (labels | TARGET_LABELS, None) for name, labels in collector_series.SERIES.items()}
 
 
 SERIES = series()
@@ -169,7 +157,7 @@ def _called(node: promql.Call) -> frozenset[str] | None:
     if name in COUNTING:
         assert isinstance(argument, promql.MatrixSelector)
         labels = _selected(argument.vector_selector)
-        if argument.vector_selector.name in COLLECTOR_COUNTERS:
+        if argument.vector_selector.name in collector_series.COUNTERS:
             return labels
         instrument = instrument_of(argument.vector_selector.name or "")
         if instrument is None or instrument.kind not in {Kind.COUNTER, Kind.OBSERVABLE_COUNTER, Kind.HISTOGRAM}:

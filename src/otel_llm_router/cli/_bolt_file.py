@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Final
 
 _PAGE: Final = struct.Struct("<QHHI")  # id, flags, count, overflow
-_META: Final = struct.Struct("<IIIIQQQQQQ")  # magic, version, page size, flags, root, sequence, freelist, pages, txid, checksum
+_META: Final = struct.Struct(
+    "<IIIIQQQQQQ"
+)  # magic, version, page size, flags, root, sequence, freelist, pages, txid, checksum
 _BRANCH: Final = struct.Struct("<IIQ")  # position, key size, page
 _LEAF: Final = struct.Struct("<IIII")  # flags, position, key size, value size
 _BUCKET: Final = struct.Struct("<QQ")  # root page, sequence
@@ -53,10 +55,7 @@ def fault(path: Path) -> str | None:
         return None
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         try:
-            meta = _newest_meta(data)
-            if meta.pages * meta.page_size > len(data):
-                raise _DamagedError(f"it has {len(data)} bytes and should have {meta.pages * meta.page_size}")
-            _Walk(data, meta).database()
+            _Walk(data, _newest_meta(data)).database()
         except _DamagedError as damage:
             return str(damage)
         except (struct.error, RecursionError) as error:
@@ -71,7 +70,7 @@ def _newest_meta(data: mmap.mmap) -> _Meta:
     sizes = [first.page_size] if first else [1 << power for power in range(10, 17)]
     for offset in (0, *sizes):
         meta = _meta_at(data, offset)
-        if meta is not None and (offset == 0 or meta.page_size == offset):
+        if meta is not None and offset in {0, meta.page_size}:
             found.append(meta)
     if not found:
         raise _DamagedError("neither of its two meta pages is whole")
@@ -108,11 +107,14 @@ class _Walk:
         self._seen: set[int] = set()
 
     def database(self) -> None:
-        """Look at the free list and at every bucket.
+        """Look at the size, the free list and every bucket.
 
         Raises:
             _DamagedError: something is not as it must be.
         """
+        size = self._meta.pages * self._meta.page_size
+        if size > len(self._data):
+            raise _DamagedError(f"it has {len(self._data)} bytes and should have {size}")
         if self._meta.freelist != _NO_FREELIST:
             flags, _count, _end = self._page(self._meta.freelist)
             if flags != _IS_FREELIST:

@@ -85,17 +85,10 @@ def required_variables(configs: Sequence[Path]) -> list[str]:
 
 
 def thrown_away(configs: Sequence[Path]) -> list[str]:
-    """Signals that the shipped files receive and that no back end among them takes.
-
-    Files of a user's own may route as they like: where there is one that cannot be read, nothing is said.
-    """
+    """Signals that the shipped files receive and that nothing takes from ``forward``."""
     pipelines: dict[str, Any] = {}
     for path in configs:
-        try:
-            content: Any = yaml.safe_load(path.read_text(encoding="utf-8", errors="replace"))
-            pipelines |= content["service"]["pipelines"]
-        except (OSError, yaml.YAMLError, KeyError, TypeError):
-            continue
+        pipelines |= _pipelines(path)
     found: list[str] = []
     for signal in _SIGNALS:
         own = [value for name, value in pipelines.items() if name.partition("/")[0] == signal]
@@ -103,6 +96,14 @@ def thrown_away(configs: Sequence[Path]) -> list[str]:
         if leaving and all(_listed(value, "exporters") == ["nop"] for value in leaving):
             found.append(signal)
     return found
+
+
+def _pipelines(path: Path) -> dict[str, Any]:
+    try:
+        content: Any = yaml.safe_load(path.read_text(encoding="utf-8", errors="replace"))
+        return dict(content["service"]["pipelines"])
+    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError):
+        return {}
 
 
 def _listed(pipeline: object, key: str) -> list[str]:

@@ -18,8 +18,21 @@ from typing import Final
 
 from otel_llm_router.cli._bolt_file import fault
 
-if sys.platform != "win32":
+if sys.platform == "win32":
+
+    def _try_lock(descriptor: int) -> bool:
+        del descriptor
+        return True
+else:
     import fcntl
+
+    def _try_lock(descriptor: int) -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
 
 SUFFIX: Final = ".backup"
 """Ending of the names of files that were set aside; the Collector's own `recreate` uses it, and the alert counts them."""
@@ -58,9 +71,9 @@ def prepare(directory: Path) -> list[SetAside]:
             continue
         with _unused(path) as unused:
             reason = fault(path) if unused else None
-            if reason is not None:
-                now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H%M%S.%f")
-                found.append(SetAside(path.rename(path.with_name(f"{path.name}.{now}{SUFFIX}")), reason))
+        if reason is not None:
+            now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H%M%S.%f")
+            found.append(SetAside(path.rename(path.with_name(f"{path.name}.{now}{SUFFIX}")), reason))
     return found
 
 
@@ -82,13 +95,5 @@ def reserve(directory: Path) -> None:
 @contextmanager
 def _unused(path: Path) -> Generator[bool]:
     """Hold a file's lock, as the database does; yields False when a running Collector has it."""
-    if sys.platform == "win32":
-        yield True
-        return
     with path.open("rb") as file:
-        try:
-            fcntl.flock(file.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        yield True
+        yield _try_lock(file.fileno())
