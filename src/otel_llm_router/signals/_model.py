@@ -142,15 +142,28 @@ class Span:
 
 SeverityName = Literal["INFO", "WARN", "ERROR"]
 
+StreamName = Literal["application", "access", "error", "audit", "metrics"]
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LogEvent:
-    """One OpenTelemetry log event (a log record with an event name)."""
+    """One OpenTelemetry log event (a log record with an event name).
+
+    Args:
+        name: Event name.
+        severity: Severity of the record.
+        description: What happened; the record's body.
+        attributes: What it may carry.
+        stream: The log stream that it belongs to whatever its severity is; by default ``error`` from ERROR on, and
+            ``application`` below.
+        source: Where the declaration comes from.
+    """
 
     name: str
     severity: SeverityName
     description: str
     attributes: tuple[Attribute, ...] = ()
+    stream: StreamName | None = None
     source: str
 
 
