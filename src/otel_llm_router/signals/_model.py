@@ -187,6 +187,8 @@ class Option:
         aliases: Other environment variables that set the same option, weaker than ``env``.
         inverted_aliases: Variables that say the opposite of a ``bool``.
         secret: Whether its value is never shown.
+        common_aliases: Whether the aliases are names that applications use in ways of their own: what is said there and
+            cannot be read is passed over.
     """
 
     name: str
@@ -200,6 +202,7 @@ class Option:
     aliases: tuple[str, ...] = ()
     inverted_aliases: tuple[str, ...] = ()
     secret: bool = False
+    common_aliases: bool = False
 
     @property
     def flag(self) -> str:
