@@ -23,6 +23,7 @@ _COMMANDS: Final = {
     "hash-password": ("otel_llm_router.cli.hash_password", "hash_password", "Hash a password for the scrape server."),
     "rules": ("otel_llm_router.cli.rules", "rules", "List and export the Prometheus rules."),
     "run": ("otel_llm_router.cli.run", "run", "Start an application, instrumented."),
+    "stack": ("otel_llm_router.cli.stack.command", "stack", "Run the whole stack on this machine, without containers."),
     "signals": ("otel_llm_router.cli.signals", "signals", "Print the catalogue of signals."),
 }
 """Name of each command: module, attribute, first line of help."""
