@@ -16,6 +16,7 @@ import pytest
 from otel_llm_router import telemetry as router
 from otel_llm_router import testing
 from otel_llm_router.signals import EVENTS, INSTRUMENTS, SPANS, Kind, instrument
+from otel_llm_router.signals.events import AUDIT_ACTION, AUDIT_EVENTS
 from otel_llm_router.telemetry import _guard
 
 ELSEWHERE = {
@@ -40,16 +41,21 @@ ELSEWHERE = {
     "llm_router.cache.server.hits",
     "llm_router.cache.server.misses",
     "llm_router.cache.server.up",
+    "llm_router.access.unusual",
+    "llm_router.audit.failures",
+    "llm_router.audit.lost",
+    "llm_router.audit.records",
 }
-"""What others record: the process, the doors, the health checks, Redis and the instrumentations."""
+"""What others record: the audit trail, the process, the doors, the health checks, Redis and the instrumentations."""
 
 LATER = {
     "llm_router.cooldown.left",
     "llm_router.health.check.failed",
     "llm_router.health.check.recovered",
     "llm_router.instrumentation.degraded",
+    *(event.name for event in AUDIT_EVENTS if event is not AUDIT_ACTION),
 }
-"""Events that tell of what nobody does: time that passes, checks, hooks that do not fire."""
+"""Events that tell of what nobody does: time that passes, checks, hooks that do not fire, what is in an audit file."""
 
 CALLER = ("user", "team", "key", "organization")
 
@@ -126,6 +132,7 @@ def _holds() -> None:
     router.rate_limit("openai", "gpt-4o", requests_left=1)
     router.rate_limited("team")
     router.auth_failure()
+    assert router.audit("key.rotate", actor="ada", resource="key", reason="old").result(0) is False  # no file
     router.http_request("POST", route="/chat", status_code=200, seconds=0.1)
     router.error("disk_full", component="cache", severity="made-up")
 

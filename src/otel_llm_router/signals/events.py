@@ -6,6 +6,7 @@ Room: `signals`. Requests that succeed make no event; the Collector classifies t
 from __future__ import annotations
 
 from otel_llm_router.signals import attributes as a
+from otel_llm_router.signals._audit_events import *
 from otel_llm_router.signals._model import LogEvent
 
 INFERENCE_ERROR = LogEvent(
@@ -114,4 +115,5 @@ EVENTS = (
     HEALTH_CHECK_FAILED,
     HEALTH_CHECK_RECOVERED,
     INSTRUMENTATION_DEGRADED,
+    *AUDIT_EVENTS,
 )

@@ -54,6 +54,7 @@ saved = default.saved
 rate_limit = default.rate_limit
 rate_limited = default.rate_limited
 auth_failure = default.auth_failure
+audit = default.audit
 deployment = default.deployment
 cooldown = default.cooldown
 error = default.error
@@ -77,6 +78,7 @@ __all__ = [
     "Target",
     "Telemetry",
     "attempt",
+    "audit",
     "auth_failure",
     "budget",
     "cache",

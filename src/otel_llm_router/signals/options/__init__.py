@@ -10,7 +10,18 @@ from __future__ import annotations
 from types import ModuleType
 
 from otel_llm_router.signals._model import Option
-from otel_llm_router.signals.options import _export, _general, _health, _hooks, _logs, _redis, _scrape, _telemetry
+from otel_llm_router.signals.options import (
+    _audit,
+    _export,
+    _general,
+    _health,
+    _hooks,
+    _logs,
+    _redis,
+    _scrape,
+    _telemetry,
+)
+from otel_llm_router.signals.options._audit import *
 from otel_llm_router.signals.options._export import *
 from otel_llm_router.signals.options._general import *
 from otel_llm_router.signals.options._health import *
@@ -33,6 +44,7 @@ OPTIONS: tuple[Option, ...] = (
     *_declared(_health),
     *_declared(_redis),
     *_declared(_logs),
+    *_declared(_audit),
     *_declared(_export),
     _general.STRICT,
 )
