@@ -17,6 +17,7 @@ from otel_llm_router import telemetry as router
 from otel_llm_router import testing
 from otel_llm_router.signals import EVENTS, INSTRUMENTS, SPANS, Kind, instrument
 from otel_llm_router.telemetry import _guard
+from otel_llm_router.telemetry.instrumenting import Access
 
 ELSEWHERE = {
     "llm_router.process.cpu",
@@ -34,6 +35,8 @@ ELSEWHERE = {
     "llm_router.health.state",
     "llm_router.telemetry.delivered",
     "llm_router.telemetry.emitted",
+    "llm_router.telemetry.log_lines.dropped",
+    "llm_router.telemetry.log_lines.written",
     "llm_router.telemetry.resent",
     "llm_router.telemetry.workers",
     "llm_router.cache.server.evictions",
@@ -48,6 +51,7 @@ LATER = {
     "llm_router.health.check.failed",
     "llm_router.health.check.recovered",
     "llm_router.instrumentation.degraded",
+    "llm_router.metrics.summary",
 }
 """Events that tell of what nobody does: time that passes, checks, hooks that do not fire."""
 
@@ -126,7 +130,9 @@ def _holds() -> None:
     router.rate_limit("openai", "gpt-4o", requests_left=1)
     router.rate_limited("team")
     router.auth_failure()
-    router.http_request("POST", route="/chat", status_code=200, seconds=0.1)
+    router.http_request(
+        "POST", route="/chat", status_code=200, seconds=0.1, request_id="r1", client_address="127.0.0.1"
+    )
     router.error("disk_full", component="cache", severity="made-up")
 
 
@@ -136,6 +142,8 @@ def everything(
 ) -> Iterator[testing.Captured]:
     with testing.capture(genai_metrics="both") as captured:
         monkeypatch.setattr(router.default, "attribution", frozenset(CALLER))
+        monkeypatch.setattr(router.default, "inferences", "all")
+        monkeypatch.setattr(router.default, "access", Access(client=True))
         _routes(chunk, answer)
         _holds()
         with monkeypatch.context() as patch:
