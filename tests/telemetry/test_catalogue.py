@@ -18,6 +18,7 @@ from otel_llm_router import testing
 from otel_llm_router.signals import EVENTS, INSTRUMENTS, SPANS, Kind, instrument
 from otel_llm_router.signals.events import AUDIT_ACTION, AUDIT_EVENTS
 from otel_llm_router.telemetry import _guard
+from otel_llm_router.telemetry.instrumenting import Access
 
 ELSEWHERE = {
     "llm_router.process.cpu",
@@ -35,6 +36,8 @@ ELSEWHERE = {
     "llm_router.health.state",
     "llm_router.telemetry.delivered",
     "llm_router.telemetry.emitted",
+    "llm_router.telemetry.log_lines.dropped",
+    "llm_router.telemetry.log_lines.written",
     "llm_router.telemetry.resent",
     "llm_router.telemetry.workers",
     "llm_router.cache.server.evictions",
@@ -54,6 +57,7 @@ LATER = {
     "llm_router.health.check.recovered",
     "llm_router.instrumentation.degraded",
     *(event.name for event in AUDIT_EVENTS if event is not AUDIT_ACTION),
+    "llm_router.metrics.summary",
 }
 """Events that tell of what nobody does: time that passes, checks, hooks that do not fire, what is in an audit file."""
 
@@ -133,7 +137,9 @@ def _holds() -> None:
     router.rate_limited("team")
     router.auth_failure()
     assert router.audit("key.rotate", actor="ada", resource="key", reason="old").result(0) is False  # no file
-    router.http_request("POST", route="/chat", status_code=200, seconds=0.1)
+    router.http_request(
+        "POST", route="/chat", status_code=200, seconds=0.1, request_id="r1", client_address="127.0.0.1"
+    )
     router.error("disk_full", component="cache", severity="made-up")
 
 
@@ -143,6 +149,8 @@ def everything(
 ) -> Iterator[testing.Captured]:
     with testing.capture(genai_metrics="both") as captured:
         monkeypatch.setattr(router.default, "attribution", frozenset(CALLER))
+        monkeypatch.setattr(router.default, "inferences", "all")
+        monkeypatch.setattr(router.default, "access", Access(client=True))
         _routes(chunk, answer)
         _holds()
         with monkeypatch.context() as patch:

@@ -32,6 +32,7 @@ Example:
 _LARGE: Final = 32 << 20
 """Bytes that take more than two seconds to verify."""
 _HASH_CHARACTERS: Final = 64
+_UID: Final = "log.record.uid"
 
 
 class _Head(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]  # generic from click 8.2 on
@@ -111,7 +112,7 @@ def show(path: Path, *, last: int, event: str, as_json: bool) -> None:
 
     found: deque[str] = deque(maxlen=last or None)
     for line, fields in _records(path):
-        if not event or str(fields.get("event", "")).endswith(f".{event}"):
+        if not event or str(fields.get("event_name", "")).endswith(f".{event}"):
             found.append(line if as_json else _readable(fields))
     for text in found:
         click.echo(text)
@@ -123,15 +124,14 @@ def _records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             try:
                 fields: Any = json.loads(line)
             except ValueError:
-                fields = {"event": "(no record)", "attributes": {}}
+                fields = {"event_name": "(no record)"}
             if isinstance(fields, dict):
                 yield line.rstrip("\n"), fields  # pyright: ignore[reportUnknownVariableType]  # JSON
 
 
 def _readable(fields: dict[str, Any]) -> str:
-    attributes: Any = fields.get("attributes") or {}
-    said = " ".join(f"{key.rpartition('.')[2]}={value}" for key, value in attributes.items())
-    kind = str(fields.get("event", "")).rpartition(".")[2]
+    said = " ".join(f"{key.rpartition('.')[2]}={value}" for key, value in fields.items() if "." in key and key != _UID)
+    kind = str(fields.get("event_name", "")).rpartition(".")[2]
     return f"{fields.get('seq', '?'):>8}  {str(fields.get('timestamp', ''))[:19]}  {kind:14} {said}"
 
 

@@ -12,14 +12,14 @@ from functools import partial
 from typing import Any
 
 from opentelemetry import metrics
-from opentelemetry._logs import set_logger_provider
+from opentelemetry._logs import get_logger_provider, set_logger_provider
 from opentelemetry.metrics import set_meter_provider
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.trace import set_tracer_provider
 
 from otel_llm_router import telemetry
 from otel_llm_router._otel_compat import BaseConfigurator, resource_of
-from otel_llm_router.distro import _audit, _processes, _sdk, _server, resource, settings
+from otel_llm_router.distro import _audit, _logs, _processes, _sdk, _server, resource, settings
 from otel_llm_router.distro._lifecycle import Lifecycle
 from otel_llm_router.distro.settings import Settings
 from otel_llm_router.export.otlp import silence_exporters
@@ -106,6 +106,8 @@ class Configurator(BaseConfigurator):
         lifecycle.add([meter.shutdown], last=True)
         lifecycle.add_flush([tracer.force_flush, logger.force_flush])
         lifecycle.add_flush([meter.force_flush], last=True)
+        _logs.start(options, providers.logger, lifecycle, providers.settle)
+        _logs.summarise(options, reader, lifecycle)
         if options.scrape:
             _serve(options, reader, lifecycle, providers.meter)
 
@@ -131,6 +133,7 @@ class Configurator(BaseConfigurator):
                 error,
             )
             return
+        _logs.start(options, get_logger_provider(), lifecycle, lambda: None)
         provider = metrics.get_meter_provider()
         known: Mapping[str, Any] = resource_of(provider).attributes if isinstance(provider, MeterProvider) else {}
         trail = _audit.begin(options, known)
@@ -141,6 +144,7 @@ class Configurator(BaseConfigurator):
         if options.scrape and isinstance(provider, MeterProvider):
             reader = _scrape_reader()
             provider.add_metric_reader(reader)
+        _logs.summarise(options, reader, lifecycle)
         if options.scrape:
             _serve(options, reader, lifecycle, provider)
 

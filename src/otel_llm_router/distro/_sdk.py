@@ -53,14 +53,14 @@ class Providers:
         meter: Meter provider.
         logger: Logger provider.
         problems: What could not be built, in sentences for the log.
+        settle: Records what has ended and has not been recorded yet.
     """
 
     tracer: TracerProvider
     meter: MeterProvider
     logger: LoggerProvider
     problems: list[str] = field(default_factory=list[str])
-    settle: Callable[[], object] = lambda: None
-    """Has what requests left behind recorded by now."""
+    settle: Callable[[], object] = field(default=lambda: None)
 
     def all(self) -> tuple[TracerProvider, MeterProvider, LoggerProvider]:
         """Return the three providers."""
@@ -164,7 +164,9 @@ def build(
         )
         if records is not None:
             logger.add_log_record_processor(records)
-    providers = Providers(tracer, meter, logger, problems, *((pipeline.drain,) if pipeline is not None else ()))
+    providers = Providers(tracer, meter, logger, problems)
+    if pipeline is not None:
+        providers.settle = pipeline.drain
     forked.add(providers.all())
     return providers
 

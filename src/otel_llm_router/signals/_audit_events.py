@@ -15,6 +15,7 @@ AUDIT_ACTION = LogEvent(
     severity="INFO",
     description="The application put an action on record.",
     attributes=(a.AUDIT_ACTOR, a.AUDIT_ACTION, a.AUDIT_RESOURCE, a.AUDIT_OUTCOME, a.AUDIT_REASON, a.RECORD_UID),
+    stream="audit",
     source="D audit",
 )
 AUDIT_AUTHENTICATION = LogEvent(
@@ -24,6 +25,7 @@ AUDIT_AUTHENTICATION = LogEvent(
     attributes=(
         a.AUDIT_ACTOR, a.AUDIT_RESOURCE, a.AUDIT_OUTCOME, a.AUDIT_REASON, *_WHO, a.AUDIT_COUNT, a.RECORD_UID,
     ),
+    stream="audit",
     source="D audit: authentication events",
 )  # fmt: skip
 AUDIT_KEY_USE = LogEvent(
@@ -33,6 +35,7 @@ AUDIT_KEY_USE = LogEvent(
     attributes=(
         a.REQUEST_USER, a.TEAM_SPAN, a.ORGANIZATION_SPAN, a.REQUEST_MODEL, a.AUDIT_OUTCOME, *_WHO, a.AUDIT_COUNT, a.RECORD_UID,
     ),
+    stream="audit",
     source="D audit: API-key use",
 )  # fmt: skip
 AUDIT_CONFIGURATION = LogEvent(
@@ -40,6 +43,7 @@ AUDIT_CONFIGURATION = LogEvent(
     severity="INFO",
     description="A process began with a configuration, or changed it.",
     attributes=(a.AUDIT_ACTION, a.AUDIT_RESOURCE, a.AUDIT_CHANGES, a.AUDIT_HASH, a.RECORD_UID),
+    stream="audit",
     source="D audit: configuration changes",
 )
 AUDIT_DECISION = LogEvent(
@@ -49,6 +53,7 @@ AUDIT_DECISION = LogEvent(
     attributes=(
         a.AUDIT_ACTION, a.AUDIT_RESOURCE, a.AUDIT_OUTCOME, a.AUDIT_REASON, *_WHO, a.AUDIT_COUNT, a.RECORD_UID,
     ),
+    stream="audit",
     source="D audit: budget and policy decisions",
 )  # fmt: skip
 AUDIT_SUSPICIOUS = LogEvent(
@@ -56,6 +61,7 @@ AUDIT_SUSPICIOUS = LogEvent(
     severity="WARN",
     description="Something stands out among what clients do.",
     attributes=(a.AUDIT_PATTERN, a.REQUEST_MODEL, *_WHO, a.AUDIT_COUNT, a.RECORD_UID),
+    stream="audit",
     source="D audit: suspicious activity",
 )
 AUDIT_OPENED = LogEvent(
@@ -63,6 +69,7 @@ AUDIT_OPENED = LogEvent(
     severity="INFO",
     description="An audit file begins; it names the chain before it where the key is another.",
     attributes=(a.AUDIT_CHAIN, a.AUDIT_SEQUENCE, a.AUDIT_HASH, a.RECORD_UID),
+    stream="audit",
     source="D audit",
 )
 AUDIT_TORN = LogEvent(
@@ -70,6 +77,7 @@ AUDIT_TORN = LogEvent(
     severity="WARN",
     description="The line before was left half written by a process that was killed, or by a full disk.",
     attributes=(a.AUDIT_BYTES, a.AUDIT_HASH, a.RECORD_UID),
+    stream="audit",
     source="D audit",
 )
 AUDIT_ANOMALY = LogEvent(
@@ -77,6 +85,7 @@ AUDIT_ANOMALY = LogEvent(
     severity="ERROR",
     description="The audit file was not found as it was left: somebody has changed it.",
     attributes=(a.AUDIT_REASON, a.AUDIT_SEQUENCE, a.RECORD_UID),
+    stream="audit",
     source="D audit",
 )
 AUDIT_CHECKPOINT = LogEvent(
@@ -84,6 +93,7 @@ AUDIT_CHECKPOINT = LogEvent(
     severity="INFO",
     description="How far the audit file goes, for a system outside to hold: `audit verify --head` takes it.",
     attributes=(a.AUDIT_CHAIN, a.AUDIT_SEQUENCE, a.AUDIT_HASH),
+    stream="audit",
     source="D audit",
 )
 

@@ -26,14 +26,16 @@ def written(directory: Path, key: bytes | None) -> Files:
     chain = Chain(
         directory / "audit.jsonl",
         Seal(key),
-        limit=2000,
+        limit=1500,
         own=lambda kind, found: {
-            "event": f"llm_router.audit.{kind}",
-            "attributes": {f"llm_router.audit.{name}": value for name, value in found.items()},
+            "event_name": f"llm_router.audit.{kind}",
+            **{f"llm_router.audit.{name}": value for name, value in found.items()},
         },
     )
-    for number in range(24):
-        chain.append([{"event": "llm_router.audit.action", "attributes": {"who": f"user {number} é\n"}}])
+    number = 0
+    while number < 24 or not chain.path.exists() or chain.path.read_bytes().count(b"\n") < 3:
+        number += 1
+        chain.append([{"event_name": "llm_router.audit.action", "who": f"user {number} é\n"}])
     return {path.name: path.read_bytes() for path in directory.iterdir()}
 
 
@@ -71,7 +73,7 @@ def insert_record(chance: random.Random, files: Files, name: str) -> None:
     lines = _lines(files, name)
     at = chance.randrange(1, len(lines) + 1)
     before = json.loads(lines[at - 1])
-    fields = {"event": "llm_router.audit.action", "attributes": {"who": "nobody"}}
+    fields = {"event_name": "llm_router.audit.action", "who": "nobody"}
     made, _ = Seal().line(fields, before["chain"], Place(before["seq"], before["hash"]))
     lines.insert(at, made)
     files[name] = b"".join(lines)
@@ -83,8 +85,8 @@ def rewrite_record(chance: random.Random, files: Files, name: str) -> None:
     at = chance.randrange(len(lines))
     fields: dict[str, Any] = json.loads(lines[at])
     place = Place(fields["seq"] - 1, fields["prev"])
-    kept = {member: fields[member] for member in ("event",)}
-    made, _ = Seal().line({**kept, "attributes": {"who": "somebody else"}}, fields["chain"], place)
+    changed = {"event_name": fields["event_name"], "who": "somebody else"}
+    made, _ = Seal().line(changed, fields["chain"], place)
     lines[at] = made
     files[name] = b"".join(lines)
 

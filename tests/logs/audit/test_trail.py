@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import logging
@@ -32,7 +33,11 @@ def records(path: Path) -> list[dict[str, Any]]:
 
 
 def kinds(path: Path) -> list[str]:
-    return [str(record["event"]).rpartition(".")[2] for record in records(path)]
+    return [str(record["event_name"]).rpartition(".")[2] for record in records(path)]
+
+
+def said(record: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in record.items() if key.startswith("llm_router.")}
 
 
 def forked() -> int:
@@ -45,14 +50,14 @@ def test_a_record_says_who_did_what_and_is_on_disk_before_anybody_is_told(opened
     one = opened(export=True)
     assert one.act(actor="ada", resource="key 7", outcome="denied", reason="no right to").result(30) is True
     record = records(path)[-1]
-    assert record["event"] == "llm_router.audit.action"
+    assert record["event_name"] == "llm_router.audit.action"
     assert (record["service"], record["host"], record["pid"], record["level"]) == (
         "router",
         "here",
         os.getpid(),
         "INFO",
     )
-    assert record["attributes"] == {
+    assert said(record) == {
         "llm_router.audit.actor": "ada",
         "llm_router.audit.action": "key.rotate",
         "llm_router.audit.resource": "key 7",
@@ -61,7 +66,7 @@ def test_a_record_says_who_did_what_and_is_on_disk_before_anybody_is_told(opened
     }
     one.close()
     (sent,) = [found for name, found in one.sent if name == "llm_router.audit.action"]
-    assert sent == {**record["attributes"], "log.record.uid": record["uid"]}
+    assert sent == {**said(record), "log.record.uid": record["log.record.uid"]}
     assert ("llm_router.audit.records", ("action",)) in one.counted
 
 
@@ -82,7 +87,7 @@ def test_no_secret_is_on_record_and_a_key_has_one_hash(opened: Any, path: Path):
     assert secret not in text
     assert "hunter22" not in text
     assert "team key" not in text
-    used = [found["attributes"] for found in records(path) if found["event"].endswith("key_use")]
+    used = [found for found in records(path) if found["event_name"].endswith("key_use")]
     (digest,) = {found["llm_router.audit.key_hash"] for found in used}
     assert len(digest) == 16
     assert digest != hashlib.sha256(b"team key").hexdigest()[:16]
@@ -118,9 +123,7 @@ def test_the_same_over_and_over_is_one_record_with_a_count(opened: Any, path: Pa
     for _ in range(500):
         one.tell(events.AUDIT_AUTHENTICATION, {a.AUDIT_OUTCOME: "failure", a.AUDIT_CLIENT: "10.0.0.1"})
     one.close()
-    counts = [
-        r["attributes"].get("llm_router.audit.count") for r in records(path) if r["event"].endswith("authentication")
-    ]
+    counts = [r.get("llm_router.audit.count") for r in records(path) if r["event_name"].endswith("authentication")]
     assert counts == [None, 499]
     assert ("llm_router.access.unusual", ("authentication_failures",)) in one.counted
     assert verify([path]).intact
@@ -175,7 +178,7 @@ def test_a_line_left_half_written_is_no_tampering_and_is_on_record(opened: Any, 
             return 0
 
         os.write = dies
-        chain.append([{"event": "llm_router.audit.action", "attributes": {"n": number}} for number in range(3)])
+        chain.append([{"event_name": "llm_router.audit.action", "n": number} for number in range(3)])
         os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(killed, 0)[1]) == -signal.SIGKILL
     before = verify([path])
@@ -204,7 +207,7 @@ def test_a_file_that_was_cut_off_before_a_restart_stays_found(opened: Any, path:
     again.close()
     report = verify([path])
     assert [problem.kind for problem in report.chains[0].problems] == ["deleted", "anomaly"]
-    assert records(path)[-2]["attributes"]["llm_router.audit.reason"] == "truncated"
+    assert records(path)[-2]["llm_router.audit.reason"] == "truncated"
 
 
 @pytest.mark.parametrize("harm", ["appended", "garbled", "replaced", "head_damaged", "head_missing"])
@@ -216,13 +219,13 @@ def test_a_restart_says_what_it_finds_and_it_stays_found(opened: Any, path: Path
     last = records(path)[-1]
     if harm == "appended":
         place = _chain.Place(last["seq"], last["hash"])
-        path.write_bytes(path.read_bytes() + Seal().line({"event": "x", "attributes": {}}, last["chain"], place)[0])
+        path.write_bytes(path.read_bytes() + Seal().line({"event_name": "x"}, last["chain"], place)[0])
     elif harm == "garbled":
         path.write_bytes(path.read_bytes() + b"{}\n")
     elif harm == "replaced":
         place = _chain.Place(last["seq"] - 1, last["prev"])
         lines = path.read_bytes().splitlines(keepends=True)
-        path.write_bytes(lines[0] + Seal().line({"event": "x", "attributes": {}}, last["chain"], place)[0])
+        path.write_bytes(lines[0] + Seal().line({"event_name": "x"}, last["chain"], place)[0])
     elif harm == "head_damaged":
         head.write_bytes(b"{}")
     else:
@@ -232,8 +235,8 @@ def test_a_restart_says_what_it_finds_and_it_stays_found(opened: Any, path: Path
     again.close()
     report = verify([path])
     assert not report.intact
-    anomalies = [found for found in records(path) if found.get("event") == "llm_router.audit.anomaly"]
-    assert [found["attributes"]["llm_router.audit.reason"] for found in anomalies] == [harm]
+    anomalies = [found for found in records(path) if found.get("event_name") == "llm_router.audit.anomaly"]
+    assert [found["llm_router.audit.reason"] for found in anomalies] == [harm]
 
 
 def test_another_key_begins_another_chain_that_names_the_one_before(opened: Any, path: Path):
@@ -244,8 +247,8 @@ def test_another_key_begins_another_chain_that_names_the_one_before(opened: Any,
     with pytest.raises(VerifyError, match="not sealed with a key"):
         verify([path.parent], keys=[KEY, KEY[::-1]])
     last = records(path)
-    assert last[0]["event"].endswith("opened")
-    assert last[0]["attributes"]["llm_router.audit.sequence"] == 2
+    assert last[0]["event_name"].endswith("opened")
+    assert last[0]["llm_router.audit.sequence"] == 2
     assert verify([path], keys=[KEY[::-1]]).intact
     with pytest.raises(VerifyError, match="give it with --key-file"):
         verify([path], keys=[KEY])
@@ -270,16 +273,12 @@ def test_a_disk_that_is_full_is_said_once_and_what_waits_is_written_when_there_i
         signal.signal(signal.SIGXFSZ, ignored)
     assert all(receipt.result(30) for receipt in waiting)
     one.close()
-    said = [record.message for record in caplog.records if record.levelno == logging.WARNING]
-    assert len([text for text in said if "cannot be written" in text]) == 1
-    assert len([text for text in said if "is written again" in text]) == 1
+    warned = [record.message for record in caplog.records if record.levelno == logging.WARNING]
+    assert len([text for text in warned if "cannot be written" in text]) == 1
+    assert len([text for text in warned if "is written again" in text]) == 1
     report = verify([path])
     assert report.intact
-    actions = [
-        r["attributes"]["llm_router.audit.action"]
-        for r in lines_that_are_records(path)
-        if r["event"].endswith("action")
-    ]
+    actions = [r["llm_router.audit.action"] for r in lines_that_are_records(path) if r["event_name"].endswith("action")]
     assert actions == ["first", "waits 0", "waits 1", "waits 2"]
 
 
@@ -304,16 +303,12 @@ def test_more_than_may_wait_is_lost_and_counted(opened: Any, path: Path, monkeyp
     monkeypatch.setattr(_trail, "RETRY_SECONDS", 0.01)
     one = opened()
     one.act().result(30)
-    path.parent.chmod(0o700)
-    blocked = path.with_name("audit.jsonl.head")
-    kept = blocked.read_bytes()
-    blocked.unlink()
-    blocked.mkdir()
-    receipts = [one.act() for _ in range(50)]
-    while ("llm_router.audit.lost", ("queue_full",)) not in one.counted:
-        time.sleep(0.01)
-    blocked.rmdir()
-    blocked.write_bytes(kept)
+    monkeypatch.setattr(_chain, "LOCK_SECONDS", 0.01)
+    with path.with_name("audit.jsonl.head").open("r+b") as head:
+        fcntl.flock(head, fcntl.LOCK_EX)  # as another process that has been stopped in the midst of its write
+        receipts = [one.act() for _ in range(50)]
+        while ("llm_router.audit.lost", ("queue_full",)) not in one.counted:
+            time.sleep(0.01)
     outcomes = [receipt.result(30) for receipt in receipts]
     one.close()
     assert outcomes.count(False) == one.counted.count(("llm_router.audit.lost", ("queue_full",)))
@@ -331,8 +326,8 @@ def test_a_forked_child_writes_its_own_and_nothing_twice(opened: Any, path: Path
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert one.act("parent again").result(30)
     one.close()
-    said = [(r["attributes"].get("llm_router.audit.action"), r["pid"]) for r in records(path)[1:]]
-    assert said == [("parent", os.getpid()), ("child", child), ("parent again", os.getpid())]
+    written = [(r.get("llm_router.audit.action"), r["pid"]) for r in records(path)[1:]]
+    assert written == [("parent", os.getpid()), ("child", child), ("parent again", os.getpid())]
     assert verify([path]).intact
 
 
@@ -355,5 +350,5 @@ def test_processes_that_are_killed_lose_nothing_that_was_acknowledged(path: Path
     assert report.intact, report
     files = list(path.parent.glob("*.jsonl"))
     assert len(files) > 2
-    said = {r["attributes"].get("llm_router.audit.action") for one in files for r in lines_that_are_records(one)}
-    assert acknowledged <= said
+    on_disk = {r.get("llm_router.audit.action") for one in files for r in lines_that_are_records(one)}
+    assert acknowledged <= on_disk

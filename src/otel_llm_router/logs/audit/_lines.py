@@ -81,19 +81,19 @@ class Lines:
 
     def attributes(self, event: Event, fields: Mapping[str, Any]) -> dict[Attribute, Any]:
         """Return what a record says as attributes of a log event."""
-        declared = {attribute.key: attribute for attribute in event.event.attributes}
-        found = {declared[key]: value for key, value in fields["attributes"].items() if key in declared}
-        return {**found, a.RECORD_UID: fields["uid"]}
+        return {one: fields[one.key] for one in event.event.attributes if one.key in fields}
 
     def _members(self, event: Event, attributes: Mapping[Attribute, Any]) -> dict[str, Any]:
         members: dict[str, Any] = {
             **self._who,
             "timestamp": datetime.fromtimestamp(event.at / 1e9, timezone.utc).isoformat(timespec="microseconds"),
             "level": event.event.severity,
-            "event": event.event.name,
+            "message": event.event.description,
+            "stream": "audit",
+            "event_name": event.event.name,
             "pid": os.getpid(),
-            "uid": uuid.uuid4().hex,
-            "attributes": {one.key: _value(one, value) for one, value in attributes.items() if value is not None},
+            a.RECORD_UID.key: uuid.uuid4().hex,
+            **{one.key: _value(one, value) for one, value in attributes.items() if value is not None},
         }
         if event.trace_id:
             members["trace_id"], members["span_id"] = event.trace_id, event.span_id

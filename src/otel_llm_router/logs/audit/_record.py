@@ -130,7 +130,7 @@ def read(line: bytes, seals: Mapping[str, Seal]) -> Record:
     fields = cast("dict[str, Any]", found)
     digest = fields.pop("hash", None)
     sequence = fields.get("seq")
-    texts = {name: fields.get(name, "") for name in ("chain", "prev", "event", "key")}
+    texts = {name: fields.get(name, "") for name in ("chain", "prev", "event_name", "key")}
     if (
         type(sequence) is not int
         or sequence < 1
@@ -141,7 +141,7 @@ def read(line: bytes, seals: Mapping[str, Seal]) -> Record:
         raise LineError("it has not the members of a record")
     if not hmac.compare_digest(seals[texts["key"]].digest(fields), digest):
         raise LineError("its hash is wrong: it was edited")
-    return Record(texts["chain"], Place(sequence, digest), texts["prev"], texts["event"], texts["key"], fields)
+    return Record(texts["chain"], Place(sequence, digest), texts["prev"], texts["event_name"], texts["key"], fields)
 
 
 def is_hash(text: str) -> bool:

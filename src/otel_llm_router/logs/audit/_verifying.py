@@ -128,7 +128,7 @@ class Walk:
                 self._opened = True
                 self._problem(self._line, "deleted", "the file does not begin with the record of its opening")
         if event == _resuming.ANOMALY:
-            reason = record.fields.get("attributes", {}).get(f"{PREFIX}reason", "")
+            reason = record.fields.get(f"{PREFIX}reason", "")
             self._problem(
                 self._line, "anomaly", f"the process that wrote this found the file not as it was left: {reason}"
             )
@@ -139,7 +139,7 @@ class Walk:
             self.place = record.place
 
     def _settle_rest(self, record: Record, *, follows: bool) -> None:
-        said = record.fields.get("attributes", {}).get(f"{PREFIX}hash")
+        said = record.fields.get(f"{PREFIX}hash")
         left = {hashlib.sha256(rest).hexdigest() for rest in (self._rest, self._rest.removesuffix(b"\n"))}
         if follows and said in left:
             self.torn += 1

@@ -16,6 +16,7 @@ from otel_llm_router.signals.options import (
     _general,
     _health,
     _hooks,
+    _log_files,
     _logs,
     _redis,
     _scrape,
@@ -26,6 +27,7 @@ from otel_llm_router.signals.options._export import *
 from otel_llm_router.signals.options._general import *
 from otel_llm_router.signals.options._health import *
 from otel_llm_router.signals.options._hooks import *
+from otel_llm_router.signals.options._log_files import *
 from otel_llm_router.signals.options._logs import *
 from otel_llm_router.signals.options._redis import *
 from otel_llm_router.signals.options._scrape import *
@@ -45,6 +47,7 @@ OPTIONS: tuple[Option, ...] = (
     *_declared(_redis),
     *_declared(_logs),
     *_declared(_audit),
+    *_declared(_log_files),
     *_declared(_export),
     _general.STRICT,
 )
