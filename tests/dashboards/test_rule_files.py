@@ -35,6 +35,8 @@ REQUIRED = {
     "CriticalQueueSize": ({(">", 500)}, "30s", "critical"),
     "ServiceDown": ({("==", 0)}, "1m", "critical"),
     "LowTokenGeneration": ({("<", 10), (">", 0.1)}, "5m", "warning"),
+    "ManyAuthenticationFailures": ({(">", 1)}, "5m", "warning"),
+    "AuditRecordsLost": ({(">", 0)}, "0s", "critical"),
 }
 ALERTS = {rule["alert"]: rule for rule in rules("alerts.yaml")}
 RECORDED = {rule["record"]: rule["expr"] for rule in rules("recording.yaml")}

@@ -30,7 +30,7 @@ class Opened:
             limit=limit,
             who={"service": "router", "host": "here"},
             wanted=ALL,
-            record=lambda instrument, _value, labels: self.counted.append((instrument.name, labels)),
+            record=lambda instrument, value, labels: self.counted.extend([(instrument.name, labels)] * value),
             emit=lambda event, found: self.sent.append((event.name, {one.key: value for one, value in found.items()})),
             export=export,
         )

@@ -117,6 +117,8 @@ class Trail:
                 thread = threading.Thread(target=self._run, name="otel-llm-router-audit", daemon=True)
                 thread.start()
                 self._thread = thread
+                for reason in a.AUDIT_LOST_REASON.values:  # so that the first loss is an increase
+                    self._record(security.AUDIT_LOST, 0, (reason,))
         finally:
             self._starting.release()
 
