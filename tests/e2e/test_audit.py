@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no aud
 
 UVICORN = "uvicorn audited:app --port {port} --workers 2 --timeout-worker-healthcheck 30 --no-access-log"
 RIGHT = {"authorization": "Bearer sk-right-0123456789"}
-BODY = {"model": "smart", "messages": []}
+BODY: dict[str, Any] = {"model": "smart", "messages": []}
 
 
 def records(directory: Path) -> list[dict[str, Any]]:

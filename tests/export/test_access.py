@@ -249,7 +249,11 @@ def test_who_was_asked_is_told_with_the_name_of_a_known_user_alone(
     serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[tuple[str, str, str]] = []
-    monkeypatch.setattr(_access, "watchers", [lambda *said: told.append(said)])
+
+    def tell(path: str, user: str, reason: str) -> None:
+        told.append((path, user, reason))
+
+    monkeypatch.setattr(_access, "watchers", [tell])
     users = tmp_path / "users"
     users.write_text(f"ada:{_passwords.hashed('right')}\n")
     client = serve(users_file=str(users))
@@ -271,7 +275,11 @@ def test_a_file_of_users_that_changes_is_told_and_whether_it_can_be_used(
     serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[tuple[Path, bool]] = []
-    monkeypatch.setattr(_files, "watchers", [lambda *said: told.append(said)])
+
+    def tell(path: Path, usable: bool) -> None:
+        told.append((path, usable))
+
+    monkeypatch.setattr(_files, "watchers", [tell])
     monkeypatch.setattr(_files, "LOOK_SECONDS", 0.0)
     token = tmp_path / "token"
     token.write_text("first")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from otel_llm_router import telemetry
+from otel_llm_router.signals import Attribute, LogEvent
 from otel_llm_router.signals import attributes as a
 from otel_llm_router.telemetry.instrumenting import key_hash
 from tests.instrumentation.asgi.gateways import CHAT, Gateway, post
@@ -21,9 +22,12 @@ KEY = "sk-0123456789abcdef"
 @pytest.fixture
 def on_record(gateway: Gateway) -> Iterator[list[tuple[str, dict[str, Any]]]]:
     found: list[tuple[str, dict[str, Any]]] = []
-    telemetry.default.audit_sink = lambda event, said, *_: found.append(
-        (event.name.rpartition(".")[2], {one.key: value for one, value in said.items() if value is not None})
-    )
+
+    def take(event: LogEvent, said: Mapping[Attribute, Any], *_: Any) -> None:
+        known = {one.key: value for one, value in said.items() if value is not None}
+        found.append((event.name.rpartition(".")[2], known))
+
+    telemetry.default.audit_sink = take
     yield found
     telemetry.default.audit_sink = None
 

@@ -1,5 +1,8 @@
 """What stands out, and what does not; what repeats itself; what has changed since the last start."""
 
+# White-box: how much is remembered.
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 from pathlib import Path
