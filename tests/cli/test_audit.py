@@ -106,7 +106,7 @@ def test_a_large_file_says_how_far_it_is(path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_show_prints_records_readably_and_as_they_are(path: Path):
-    assert [line.split() for line in run("show", path, "--last", 1).output.splitlines()] == [
+    assert [line.split() for line in run("show", path, "--last", "1").output.splitlines()] == [
         ["4", "action", "actor=user", "2"]
     ]
     shown = run("show", path, "--event", "action", "--json").output

@@ -11,6 +11,7 @@ from types import ModuleType
 
 from otel_llm_router.signals._model import Option
 from otel_llm_router.signals.options import (
+    _alerts,
     _audit,
     _export,
     _general,
@@ -22,6 +23,7 @@ from otel_llm_router.signals.options import (
     _scrape,
     _telemetry,
 )
+from otel_llm_router.signals.options._alerts import *
 from otel_llm_router.signals.options._audit import *
 from otel_llm_router.signals.options._export import *
 from otel_llm_router.signals.options._general import *
@@ -49,6 +51,7 @@ OPTIONS: tuple[Option, ...] = (
     *_declared(_audit),
     *_declared(_log_files),
     *_declared(_export),
+    *_declared(_alerts),
     _general.STRICT,
 )
 """Every option, in the order of `docs/configuration.md`."""
