@@ -53,7 +53,10 @@ def test_a_killed_worker_loses_nothing_that_was_acknowledged_and_the_files_verif
         "OTEL_LLM_ROUTER_SCRAPE": "false",
     }
     acknowledged: dict[str, int] = {}
-    with running(UVICORN, tmp_path, name="audited", **variables) as service, ThreadPoolExecutor(8) as pool:
+    with (
+        running(UVICORN, tmp_path, name="audited", start_seconds=120, **variables) as service,
+        ThreadPoolExecutor(8) as pool,
+    ):
         base = f"http://127.0.0.1:{service.port}/v1/chat/completions"
         assert httpx.post(base, json=BODY).status_code == 401
         assert httpx.post(base, json=BODY, headers={"authorization": "Bearer sk-wrong-0123456789"}).status_code == 403
