@@ -14,7 +14,7 @@ from dashboards.source.measures import RULES
 from dashboards.source.queries import Query
 from dashboards.source.rules import Alert, Group, render
 from otel_llm_router.signals import attributes as a
-from otel_llm_router.signals.instruments import resources
+from otel_llm_router.signals.instruments import requests, resources, security
 
 JOB: Final = "llm-router"
 """Job of the routers in prometheus.yaml."""
@@ -162,6 +162,33 @@ ALERTS: Final = (
         description=(
             '{{ $value | printf "%.1f" }} output tokens per second, over 5 minutes and all instances; the threshold is '
             f"{m.TOKEN_RATE_LOW} while more than {m.TRAFFIC:g} requests per second end."
+        ),
+    ),
+    Alert(
+        name="ManyAuthenticationFailures",
+        query=RULES.rate(requests.AUTH_FAILURES).above(m.AUTHENTICATION_FAILURES_HIGH),
+        threshold=m.AUTHENTICATION_FAILURES_HIGH,
+        hold="5m",
+        severity="warning",
+        component="security",
+        summary="{{ $labels.job }}: many clients fail to show who they are",
+        description=(
+            '{{ $value | printf "%.1f" }} failed authentications per second, over 5 minutes and all instances; the threshold '
+            f"is {m.AUTHENTICATION_FAILURES_HIGH:g}."
+        ),
+    ),
+    Alert(
+        name="AuditRecordsLost",
+        # A router without an audit file has no series, and no alert.
+        query=RULES.increase(security.AUDIT_LOST, by=[a.AUDIT_LOST_REASON]).above(0),
+        threshold=0,
+        hold="0s",
+        severity="critical",
+        component="audit",
+        summary="{{ $labels.job }}: audit records are lost",
+        description=(
+            '{{ $value | printf "%.0f" }} audit records never came to disk, over 5 minutes and all instances: '
+            "{{ $labels.reason }}; the threshold is 0."
         ),
     ),
 )

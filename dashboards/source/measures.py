@@ -30,6 +30,7 @@ CACHE_HIT_RATIO_LOW: Final = 0.5
 QUEUE_HIGH: Final = 100
 QUEUE_CRITICAL: Final = 500
 TOKEN_RATE_LOW: Final = 10
+AUTHENTICATION_FAILURES_HIGH: Final = 1
 TRAFFIC: Final = 0.1
 """Requests per second from which on a low token rate means something: below it, few tokens are normal."""
 

@@ -14,7 +14,7 @@ from dashboards.source.alerts import JOB
 from dashboards.source.measures import RULES
 from dashboards.source.queries import Query, Target, only
 from otel_llm_router.signals import attributes as a
-from otel_llm_router.signals.instruments import requests, resources, routing
+from otel_llm_router.signals.instruments import requests, resources, routing, security
 
 _OVERVIEW: Final = "LLM Router / Overview"
 _MODELS: Final = "LLM Router / Model Performance"
@@ -212,6 +212,36 @@ TEXTS: Final[Mapping[str, Runbook]] = {
             "They succeed and usage is missing: providers answer without token counts, so tokens are not seen rather than not generated.",
             "They succeed and usage is there: answers are short, or mostly embeddings. Then the threshold is wrong for this service.",
             "Tokens/s by model has fallen: an upstream generates slowly.",
+        ),
+    ),
+    "ManyAuthenticationFailures": Runbook(
+        meaning=(
+            "The router turns away more clients for their credentials, over all instances, than the threshold. Somebody tries "
+            "keys, or a client goes on with one that was taken from it."
+        ),
+        panels=((_SYSTEM, "Clients turned away"),),
+        queries=(
+            RULES.rate(requests.AUTH_FAILURES, by=[a.AUTH_REASON]),
+            RULES.rate(security.UNUSUAL_ACCESS, by=[a.ACCESS_PATTERN]),
+        ),
+        actions=(
+            "`expired`, or `invalid` since a key was changed: one client was forgotten. `otel-llm-router audit show FILE --event authentication` says from which address it comes.",
+            "`invalid` with ever other hashes of keys from one address: keys are being tried. Block the address in front of the router.",
+            "`missing`: something that is no client has found the router, such as a scanner or a probe with the wrong path.",
+        ),
+    ),
+    "AuditRecordsLost": Runbook(
+        meaning=(
+            "Records of the audit trail never came to disk: `queue_full` when more waited than may, because the file could not "
+            "be written for long, `shutdown` when the process ended before it could be, `encoding` when a record could not be "
+            "made. The application is not affected; what happened meanwhile is not on record."
+        ),
+        panels=((_SYSTEM, "Clients turned away"),),
+        queries=(RULES.rate(security.AUDIT_FAILURES), RULES.rate(security.AUDIT_RECORDS, by=[a.AUDIT_EVENT])),
+        actions=(
+            "The router's log says once why the file cannot be written: a full disk, a directory that is not its own, another process that holds the lock and does not go on.",
+            "Make room: audit files that were put aside may be moved away once they are shipped; see docs/audit.md.",
+            "Then `otel-llm-router audit verify` says whether what is there is intact.",
         ),
     ),
 }

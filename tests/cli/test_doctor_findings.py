@@ -53,6 +53,8 @@ def test_for_people_each_line_says_how_it_is() -> None:
         ("OTEL_LLM_ROUTER_DISABLED", "1", "options", "warn", "a kill switch is on"),
         ("OTEL_LLM_ROUTER_PROVIDERS", "vllm:8000", "options", "fail", "'vllm:8000' is not allowed: it takes host=name"),
         ("OTEL_LLM_ROUTER_FOREIGN", "both", "options", "warn", "it takes one of defer, own"),
+        ("OTEL_LLM_ROUTER_AUDIT_FILE", "", "audit", "ok", "no audit trail is asked for"),
+        ("OTEL_LLM_ROUTER_AUDIT_FILE", "/dev/null/audit.jsonl", "audit", "fail", "/dev/null does not let this user"),
         ("OTEL_CONFIG_FILE", "missing.yaml", "file", "fail", "there is no such file"),
         ("WEB_CONCURRENCY", "4", "workers", "warn", "WEB_CONCURRENCY asks for 4 workers: each counts for itself"),
         ("UVICORN_WORKERS", "2", "workers", "warn", "/metrics shows one process"),
@@ -164,6 +166,25 @@ def test_an_instrumentor_for_another_version(tmp_path: Path) -> None:
     install(tmp_path, "odd-one", "1.0", points=points, requires=('click<2; extra == "instruments"',))
     said = told().of("instrumentors", "warn")
     assert "odd (odd-one 1.0) is skipped: it is for click<2 and click" in said
+
+
+def test_an_audit_trail_and_its_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    directory, key = tmp_path / "audit", tmp_path / "key"
+    monkeypatch.setenv("OTEL_LLM_ROUTER_AUDIT_FILE", str(directory / "audit.jsonl"))
+    assert "can write them anew" in told().of("audit", "ok")
+    monkeypatch.setenv("OTEL_LLM_ROUTER_AUDIT_KEY_FILE", str(key))
+    assert "No such file" in told().of("audit", "fail")
+    key.write_text("short")
+    assert "fewer than 16 bytes" in told().of("audit", "fail")
+    key.write_text("long enough to be a key")
+    key.chmod(0o644)
+    assert "can be read by other users" in told().of("audit", "warn")
+    key.chmod(0o600)
+    assert "with a key" in told().of("audit", "ok")
+    directory.mkdir(0o700)
+    directory.chmod(0o777)
+    assert "can be written by other users" in told().of("audit", "warn")
+    assert not (directory / "audit.jsonl").exists()
 
 
 def test_versions_that_were_not_tested(tmp_path: Path) -> None:

@@ -39,6 +39,8 @@ REQUIRED = {
     "CollectorRefusing": ({(">", 0)}, "2m", "critical"),
     "CollectorDropping": ({(">", 0)}, "0s", "critical"),
     "CollectorQueueFileSetAside": ({(">", 0)}, "0s", "critical"),
+    "ManyAuthenticationFailures": ({(">", 1)}, "5m", "warning"),
+    "AuditRecordsLost": ({(">", 0)}, "0s", "critical"),
 }
 ALERTS = {rule["alert"]: rule for rule in rules("alerts.yaml")}
 RECORDED = {rule["record"]: rule["expr"] for rule in rules("recording.yaml")}

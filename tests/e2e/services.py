@@ -181,7 +181,9 @@ def until(condition: Callable[[], bool], what: Callable[[], str], *, seconds: fl
 
 
 @contextmanager
-def running(command: str, directory: Path, *, name: str = "counting", **variables: str) -> Generator[Service]:
+def running(
+    command: str, directory: Path, *, name: str = "counting", start_seconds: float = 25, **variables: str
+) -> Generator[Service]:
     """Run a service, from when it answers to the end of the block; its first call is counted."""
     service = Service(command, name, directory, **variables)
     try:
@@ -190,7 +192,7 @@ def running(command: str, directory: Path, *, name: str = "counting", **variable
             assert service.process.poll() is None, service.said()
             return service.answers()
 
-        until(answers, service.said)
+        until(answers, service.said, seconds=start_seconds)
         yield service
     finally:
         service.end()

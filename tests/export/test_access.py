@@ -243,3 +243,48 @@ def test_hashes_differ_and_hold() -> None:
     assert not _passwords.verified("x", "no hash")
     wrong: Any = first.replace("scrypt", "md5")
     assert not _passwords.verified("x", wrong)
+
+
+def test_who_was_asked_is_told_with_the_name_of_a_known_user_alone(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[str, str, str]] = []
+
+    def tell(path: str, user: str, reason: str) -> None:
+        told.append((path, user, reason))
+
+    monkeypatch.setattr(_access, "watchers", [tell])
+    users = tmp_path / "users"
+    users.write_text(f"ada:{_passwords.hashed('right')}\n")
+    client = serve(users_file=str(users))
+    client.get("/health/live")
+    client.get("/metrics")
+    for credentials in (("ada", "right"), ("ada", "wrong"), ("a password", "")):
+        client.get("/metrics", auth=credentials)
+    client.get("/metrics", headers={"authorization": "Basic none"})
+    assert told == [
+        ("/metrics", "", "missing"),
+        ("/metrics", "ada", ""),
+        ("/metrics", "ada", "invalid"),
+        ("/metrics", "", "invalid"),
+        ("/metrics", "", "invalid"),
+    ]
+
+
+def test_a_file_of_users_that_changes_is_told_and_whether_it_can_be_used(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[Path, bool]] = []
+
+    def tell(path: Path, usable: bool) -> None:
+        told.append((path, usable))
+
+    monkeypatch.setattr(_files, "watchers", [tell])
+    monkeypatch.setattr(_files, "LOOK_SECONDS", 0.0)
+    token = tmp_path / "token"
+    token.write_text("first")
+    client = serve(token_file=str(token))
+    for text in ("second", ""):
+        changed(token, text, monkeypatch)
+        client.get("/metrics", headers={"authorization": "Bearer second"})
+    assert told == [(token, True), (token, False)]

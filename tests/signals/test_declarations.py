@@ -100,6 +100,7 @@ def test_every_module_level_declaration_is_in_the_catalogue():
         signals.instruments.routing,
         signals.instruments.resources,
         signals.instruments.gen_ai,
+        signals.instruments.security,
         signals.instruments.self_telemetry,
     )
     declared = [value for module in modules for value in vars(module).values() if isinstance(value, Instrument)]

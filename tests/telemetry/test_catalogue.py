@@ -16,7 +16,9 @@ import pytest
 from otel_llm_router import telemetry as router
 from otel_llm_router import testing
 from otel_llm_router.signals import EVENTS, INSTRUMENTS, SPANS, Kind, instrument
+from otel_llm_router.signals.events import AUDIT_ACTION, AUDIT_EVENTS
 from otel_llm_router.telemetry import _guard
+from otel_llm_router.telemetry.instrumenting import Access
 
 ELSEWHERE = {
     "llm_router.process.cpu",
@@ -34,22 +36,30 @@ ELSEWHERE = {
     "llm_router.health.state",
     "llm_router.telemetry.delivered",
     "llm_router.telemetry.emitted",
+    "llm_router.telemetry.log_lines.dropped",
+    "llm_router.telemetry.log_lines.written",
     "llm_router.telemetry.resent",
     "llm_router.telemetry.workers",
     "llm_router.cache.server.evictions",
     "llm_router.cache.server.hits",
     "llm_router.cache.server.misses",
     "llm_router.cache.server.up",
+    "llm_router.access.unusual",
+    "llm_router.audit.failures",
+    "llm_router.audit.lost",
+    "llm_router.audit.records",
 }
-"""What others record: the process, the doors, the health checks, Redis and the instrumentations."""
+"""What others record: the audit trail, the process, the doors, the health checks, Redis and the instrumentations."""
 
 LATER = {
     "llm_router.cooldown.left",
     "llm_router.health.check.failed",
     "llm_router.health.check.recovered",
     "llm_router.instrumentation.degraded",
+    *(event.name for event in AUDIT_EVENTS if event is not AUDIT_ACTION),
+    "llm_router.metrics.summary",
 }
-"""Events that tell of what nobody does: time that passes, checks, hooks that do not fire."""
+"""Events that tell of what nobody does: time that passes, checks, hooks that do not fire, what is in an audit file."""
 
 CALLER = ("user", "team", "key", "organization")
 
@@ -126,7 +136,10 @@ def _holds() -> None:
     router.rate_limit("openai", "gpt-4o", requests_left=1)
     router.rate_limited("team")
     router.auth_failure()
-    router.http_request("POST", route="/chat", status_code=200, seconds=0.1)
+    assert router.audit("key.rotate", actor="ada", resource="key", reason="old").result(0) is False  # no file
+    router.http_request(
+        "POST", route="/chat", status_code=200, seconds=0.1, request_id="r1", client_address="127.0.0.1"
+    )
     router.error("disk_full", component="cache", severity="made-up")
 
 
@@ -136,6 +149,8 @@ def everything(
 ) -> Iterator[testing.Captured]:
     with testing.capture(genai_metrics="both") as captured:
         monkeypatch.setattr(router.default, "attribution", frozenset(CALLER))
+        monkeypatch.setattr(router.default, "inferences", "all")
+        monkeypatch.setattr(router.default, "access", Access(client=True))
         _routes(chunk, answer)
         _holds()
         with monkeypatch.context() as patch:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -17,8 +18,8 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.trace import set_tracer_provider
 
 from otel_llm_router import telemetry
-from otel_llm_router._otel_compat import BaseConfigurator
-from otel_llm_router.distro import _logs, _processes, _sdk, _server, resource, settings
+from otel_llm_router._otel_compat import BaseConfigurator, resource_of
+from otel_llm_router.distro import _audit, _logs, _processes, _sdk, _server, resource, settings
 from otel_llm_router.distro._lifecycle import Lifecycle
 from otel_llm_router.distro.settings import Settings
 from otel_llm_router.export.otlp import silence_exporters
@@ -96,7 +97,12 @@ class Configurator(BaseConfigurator):
             )
         )
         tracer, meter, logger = providers.all()
-        lifecycle.add([tracer.shutdown, logger.shutdown])
+        trail = _audit.begin(options, providers.logger.resource.attributes)
+        end_logs = logger.shutdown
+        if trail is not None:
+            end_logs = partial(_audit.end, trail, providers.settle, options.exit_budget / 2, logger.shutdown)
+            lifecycle.add_flush([trail.flush])
+        lifecycle.add([tracer.shutdown, end_logs])
         lifecycle.add([meter.shutdown], last=True)
         lifecycle.add_flush([tracer.force_flush, logger.force_flush])
         lifecycle.add_flush([meter.force_flush], last=True)
@@ -129,6 +135,11 @@ class Configurator(BaseConfigurator):
             return
         _logs.start(options, get_logger_provider(), lifecycle, lambda: None)
         provider = metrics.get_meter_provider()
+        known: Mapping[str, Any] = resource_of(provider).attributes if isinstance(provider, MeterProvider) else {}
+        trail = _audit.begin(options, known)
+        if trail is not None:
+            lifecycle.add([partial(trail.close, options.exit_budget / 2)])
+            lifecycle.add_flush([trail.flush])
         reader = None
         if options.scrape and isinstance(provider, MeterProvider):
             reader = _scrape_reader()

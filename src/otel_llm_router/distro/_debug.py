@@ -44,13 +44,14 @@ def state(settings: Settings) -> dict[str, Any]:
             "uptime_seconds": round(time.monotonic() - _began, 3),
             "threads": sorted(thread.name for thread in threading.enumerate()),
         },
-        "versions": {"otel-llm-router": __version__, **_versions()},
+        "versions": {"otel-llm-router": __version__, **versions()},
         "options": {option.env: _shown(settings, option) for option in options.OPTIONS},
         "guard_errors": dict(guard_state.caught),
     }
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Return the versions of what matters here and is installed."""
     from importlib import metadata  # noqa: PLC0415  # for who asks
 
     found: dict[str, str] = {}

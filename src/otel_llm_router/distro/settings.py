@@ -75,6 +75,11 @@ class Settings:
     logs: bool
     logs_level: str
     logs_fields: bool
+    audit_file: str
+    audit_key_file: str
+    audit_file_bytes: int
+    audit_events: str
+    audit_export: bool
     log_file: str
     log_format: str
     log_level: str

@@ -14,7 +14,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,6 +27,9 @@ OPEN: Final = frozenset({"/health/live", "/health/ready"})
 
 GUESSES: Final = 10
 """Passwords that are looked at in any second, right ones that were right before apart."""
+
+watchers: Final[list[Callable[[str, str, str], object]]] = []
+"""Told of each who was asked: for which path, which known user it is, and why it may not read if it may not."""
 
 _REMEMBERED: Final = 64
 
@@ -79,8 +82,18 @@ class Access:
                 or (scheme.lower() == "basic" and self._basic(credentials))
             )
         except _Refused as refused:
+            self._tell(request.path, scheme, credentials, "too_many")
             return refused.response
+        self._tell(request.path, scheme, credentials, "" if allowed else "invalid" if credentials else "missing")
         return None if allowed else self._unauthorized()
+
+    def _tell(self, path: str, scheme: str, credentials: str, reason: str) -> None:
+        if watchers:
+            # A name that is nobody's may be a password in the wrong place.
+            given = _parts(credentials) if scheme.lower() == "basic" else None
+            known = given[0] if given and self._users is not None and given[0] in self._users() else ""
+            for tell in watchers:
+                tell(path, known, reason)
 
     def _unauthorized(self) -> Response:
         schemes = ["Bearer"] * bool(self._fixed or self._token) + ['Basic realm="otel-llm-router"'] * bool(self._users)
@@ -94,14 +107,14 @@ class Access:
     def _basic(self, given: str) -> bool:
         if self._users is None:
             return False
-        try:
-            name, colon, password = base64.b64decode(given, validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
-            return False
-        if "\0" in password:  # to HMAC, and so to scrypt, a key with NULs at its end is the same without
+        parts = _parts(given)
+        if (
+            parts is None or "\0" in parts[2]
+        ):  # to HMAC, and so to scrypt, a key with NULs at its end is the same without
             return False
         users = self._users()
-        digest = self._digest(*(part.encode() for part in (str(self._users.generation), name, colon, password)))
+        name, _, password = parts
+        digest = self._digest(*(part.encode() for part in (str(self._users.generation), *parts)))
         with self._lock:
             if digest in self._right:
                 return True
@@ -130,6 +143,14 @@ class Access:
         for part in parts:
             found.update(len(part).to_bytes(8, "big") + part)
         return found.digest()
+
+
+def _parts(credentials: str) -> tuple[str, str, str] | None:
+    """Return the name, the colon and the password of basic authentication; None where they are none."""
+    try:
+        return base64.b64decode(credentials, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return None
 
 
 def _token(content: bytes) -> bytes:

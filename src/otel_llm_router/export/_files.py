@@ -20,6 +20,10 @@ LOOK_SECONDS: Final = 1.0
 """Seconds between two looks at whether a file has changed."""
 
 
+watchers: Final[list[Callable[[Path, bool], object]]] = []
+"""Told of each file that has changed, and whether it can be used."""
+
+
 class Watched(Generic[T]):
     """What was last read from a file; while it cannot be read, what it was before.
 
@@ -58,12 +62,19 @@ class Watched(Generic[T]):
                 self._stamp = stamp
                 self._value = self._read(self._path.read_bytes())
                 self.generation += 1
+                self._tell(usable=True)
         except (OSError, ValueError) as error:
             _logger.warning(
                 "otel-llm-router: %s has changed and cannot be used; what it held before goes on to hold: %s",
                 self._path,
                 error.strerror if isinstance(error, OSError) else error,
             )
+
+            self._tell(usable=False)
+
+    def _tell(self, *, usable: bool) -> None:
+        for tell in watchers:
+            tell(self._path, usable)
 
     def _stamped(self) -> tuple[int, int, int]:
         found = self._path.stat()

@@ -50,6 +50,9 @@ class Plain:
     def value(self, key: str, given: object, depth: int = 0) -> Any:
         """Return the plain value of what is called ``key``."""
         self._values -= 1
+        if self._characters <= 0:
+            self.cut = True
+            return CUT
         shown = redaction.value(key, given if not isinstance(given, str) else _bounded(given))
         if shown is None or shown is True or shown is False:
             return shown

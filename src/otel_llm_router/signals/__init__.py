@@ -33,6 +33,7 @@ INSTRUMENTS: tuple[Instrument, ...] = (
     *_declared(instruments.routing),
     *_declared(instruments.resources),
     *_declared(instruments.gen_ai),
+    *_declared(instruments.security),
     *_declared(instruments.self_telemetry),
 )
 """Every instrument, in the order of the catalogue."""

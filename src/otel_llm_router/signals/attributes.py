@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from otel_llm_router.signals._audit_attributes import *
 from otel_llm_router.signals._log_attributes import *
 from otel_llm_router.signals._model import Attribute
 

@@ -7,6 +7,7 @@ Collector classifies all of them by name.
 from __future__ import annotations
 
 from otel_llm_router.signals import attributes as a
+from otel_llm_router.signals._audit_events import *
 from otel_llm_router.signals._model import LogEvent
 
 INFERENCE_STARTED = LogEvent(
@@ -184,4 +185,5 @@ EVENTS = (
     HEALTH_CHECK_FAILED,
     HEALTH_CHECK_RECOVERED,
     INSTRUMENTATION_DEGRADED,
+    *AUDIT_EVENTS,
 )

@@ -55,6 +55,7 @@ saved = default.saved
 rate_limit = default.rate_limit
 rate_limited = default.rate_limited
 auth_failure = default.auth_failure
+audit = default.audit
 deployment = default.deployment
 cooldown = default.cooldown
 error = default.error
@@ -79,6 +80,7 @@ __all__ = [
     "Target",
     "Telemetry",
     "attempt",
+    "audit",
     "auth_failure",
     "budget",
     "cache",

@@ -138,6 +138,11 @@ def inbound_of(context: Context) -> Inbound | None:
     return inbound if inbound is not None and not inbound.ended else None
 
 
+def any_inbound_of(context: Context) -> Inbound | None:
+    """Return the HTTP request to the router that ``context`` is of, ended or not."""
+    return cast("Inbound | None", context.get(_INBOUND))
+
+
 def current_attempt() -> Attempt | None:
     """Return the attempt in flight in this context, if it has not ended."""
     attempt = cast("Attempt | None", otel_context.get_value(_ATTEMPT))

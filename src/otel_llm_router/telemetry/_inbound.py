@@ -17,13 +17,17 @@ from opentelemetry.context import Context
 
 from otel_llm_router.signals import attributes
 from otel_llm_router.signals.instruments import requests
-from otel_llm_router.telemetry import _context, _guard, _log_events
+from otel_llm_router.telemetry import _audit, _context, _guard, _log_events
 from otel_llm_router.telemetry._recorder import nothing
 from otel_llm_router.telemetry._request import Request
 from otel_llm_router.telemetry._tally import Tally
 
 if TYPE_CHECKING:
     from otel_llm_router.telemetry._telemetry import Telemetry
+
+Visitor = tuple[str, str]
+"""Address that a client called from, and a hash of the key that it sent; empty where there is none."""
+_NOBODY: Final[Visitor] = ("", "")
 
 _joining: Final = threading.Lock()
 """Held while a request is begun: calls in several threads may be the first of one inbound request."""
@@ -35,19 +39,25 @@ class Inbound:
     Args:
         telemetry: What it is recorded on.
         model: Returns the model that the client asks for, as far as that can be said; asked when a request begins.
+        visitor: Returns who the client is; asked where that belongs on record.
     """
 
     ended = False
     taken = False
     asks_for_model = False
     request: Request | None = None
+    told = False
+    """Whether the application has said that it turned the client away."""
 
-    def __init__(self, telemetry: Telemetry, model: Callable[[], str]) -> None:
+    def __init__(
+        self, telemetry: Telemetry, model: Callable[[], str], visitor: Callable[[], Visitor] = lambda: _NOBODY
+    ) -> None:
         self.telemetry = telemetry
         self.began = time.perf_counter_ns()
         self.wall = time.time_ns()
         self.tally = Tally()
         self._model = model
+        self._visitor = visitor
         self._leave_flight: Callable[[], None] | None = None
         self.context: Context = _context.with_inbound(self, Context())
         self.inside: Context = self.context
@@ -95,6 +105,10 @@ class Inbound:
                 self._leave_flight()
             self._leave_flight = None
 
+    def visitor(self) -> Visitor:
+        """Return who the client is."""
+        return self._visitor()
+
     @property
     def of_interest(self) -> bool:
         """Whether what the client is given is to be looked at."""
@@ -125,6 +139,8 @@ class Inbound:
                 return
             if self.asks_for_model and not self.taken:
                 self.join()
+            if component == "client":
+                _audit.turned_away(self.telemetry, self, error_type)
             self.ended = True
             request = self.request
             if request is not None and not request.ended:

@@ -11,7 +11,7 @@ from opentelemetry.trace import StatusCode
 
 from otel_llm_router.signals import attributes
 from otel_llm_router.signals.instruments import requests, routing
-from otel_llm_router.telemetry import _context, _guard, _log_events
+from otel_llm_router.telemetry import _audit, _context, _guard, _log_events
 from otel_llm_router.telemetry._recorder import Records, set_attributes
 
 if TYPE_CHECKING:
@@ -48,6 +48,9 @@ def record(request: Request, elapsed: int) -> None:
     if wanted:
         records.append((routing.ATTRIBUTED_REQUESTS, 1, (*request.caller.labels(wanted), request.outcome)))
     recorder.record_all(records)
+    sink = request.telemetry.audit_sink
+    if sink is not None:
+        _audit.ended(request, sink)
     if request.outcome == attributes.ERROR:
         recorder.record(requests.ERRORS, 1, request.error_type, request.component, "error")
     if request.outcome == attributes.ABORTED and request.streaming:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from opentelemetry._logs import LoggerProvider
@@ -17,7 +18,17 @@ from opentelemetry.trace import Span, TracerProvider
 from otel_llm_router import _sanitize
 from otel_llm_router.signals import attributes, events
 from otel_llm_router.signals.instruments import requests, resources, routing, self_telemetry
-from otel_llm_router.telemetry import _context, _errors, _foreign, _genai, _guard, _log_events, _observed, _route
+from otel_llm_router.telemetry import (
+    _audit,
+    _context,
+    _errors,
+    _foreign,
+    _genai,
+    _guard,
+    _log_events,
+    _observed,
+    _route,
+)
 from otel_llm_router.telemetry._attempt import Attempt
 from otel_llm_router.telemetry._bounds import IDLE
 from otel_llm_router.telemetry._cache import Cache
@@ -27,7 +38,7 @@ from otel_llm_router.telemetry._custom import Counter, Histogram
 from otel_llm_router.telemetry._decision import Decision
 from otel_llm_router.telemetry._deployments import Deployments
 from otel_llm_router.telemetry._gauges import Gauges
-from otel_llm_router.telemetry._inbound import Inbound
+from otel_llm_router.telemetry._inbound import Inbound, Visitor
 from otel_llm_router.telemetry._models import ModelLoad, Models
 from otel_llm_router.telemetry._queue import Queue
 from otel_llm_router.telemetry._recorder import Recorder
@@ -69,6 +80,8 @@ class Telemetry:
         self.genai_metrics: _genai.Names = genai_metrics
         self.foreign: _foreign.Rule = foreign
         self.attribution = frozenset(attribution)
+        self.audit_sink: _audit.AuditSink | None = None
+        """Takes what belongs on record; None where there is no audit trail."""
         self.inferences: _log_events.Inferences = "failed"
         self.access: _log_events.Access | None = None
         self.use(
@@ -120,13 +133,14 @@ class Telemetry:
         """Begin a request for a call that a layer below has noticed outside any; see `_below`."""
         return Request(self, model=model, foreign=foreign, counted=counted)
 
-    def inbound(self, model: Callable[[], str]) -> Inbound:
+    def inbound(self, model: Callable[[], str], visitor: Callable[[], Visitor]) -> Inbound:
         """Begin an HTTP request to the router, which may turn out to be a routed one; for instrumentations of servers.
 
         Args:
             model: Returns the model that the client asks for; empty when it cannot be said.
+            visitor: Returns the address that it calls from, and a hash of the key that it sent.
         """
-        return Inbound(self, model)
+        return Inbound(self, model, visitor)
 
     def route(self, *, strategy: str = "", model: _route.ModelOf = None) -> Callable[[F], F]:
         """Decorate a function so that each call is a routed request.
@@ -314,6 +328,7 @@ class Telemetry:
             elif scope not in self._over_budget and len(self._over_budget) < 1000:  # noqa: PLR2004  # bounded memory
                 self._over_budget.add(scope)
                 self.recorder.emit(events.BUDGET_EXCEEDED, {attributes.SCOPE: scope})
+                _audit.over_budget(self.audit_sink, scope)
 
     def saved(self, usd: float | None, *, by: str = "routing", model: str | None = None) -> None:
         """Account for money that a cache hit (``by="cache"``) or a routing decision did not spend."""
@@ -330,15 +345,49 @@ class Telemetry:
             self.gauges.set(routing.RATE_LIMIT_REMAINING, requests_left, provider, model, "requests")
             self.gauges.set(routing.RATE_LIMIT_REMAINING, tokens_left, provider, model, "tokens")
 
-    def rate_limited(self, scope: str, *, kind: str = "requests") -> None:
-        """Account for a client that the router turned away because it was over its limit."""
+    def rate_limited(
+        self, scope: str, *, kind: str = "requests", key: str | None = None, client: str | None = None
+    ) -> None:
+        """Account for a client that the router turned away because it was over its limit.
+
+        Args:
+            scope: What the limit is for.
+            kind: What is limited.
+            key: Alias of the client's key, or a hash of it; only a hash of this goes on record.
+            client: Address of the client; both are the HTTP request's where they are left out.
+        """
         with _guard.guard("rate_limited"):
             self.recorder.record(requests.RATE_LIMIT_TRIGGERS, 1, scope, kind)
+            _audit.rate_limited(self.audit_sink, scope, kind, key, client)
 
-    def auth_failure(self, reason: str = "invalid") -> None:
-        """Account for a client that the router turned away for its credentials."""
+    def auth_failure(self, reason: str = "invalid", *, key: str | None = None, client: str | None = None) -> None:
+        """Account for a client that the router turned away for its credentials; see `rate_limited` for the rest."""
         with _guard.guard("auth_failure"):
             self.recorder.record(requests.AUTH_FAILURES, 1, reason)
+            _audit.authentication_failed(self.audit_sink, reason, key, client)
+
+    def audit(
+        self, action: str, *, actor: str = "", resource: str = "", outcome: str = "success", reason: str = ""
+    ) -> Future[bool]:
+        """Put an action on record: in the audit file where there is one, else as a log event.
+
+        Args:
+            action: What was done or tried, as in ``key.rotate``.
+            actor: Who did it.
+            resource: What it was done to.
+            outcome: ``success``, ``failure``, ``denied``, or another word.
+            reason: Why.
+
+        Returns:
+            What says whether the record is on disk, once that is known: ``audit(...).result(timeout=1)``, or
+            ``await asyncio.wrap_future(audit(...))``. False where there is no audit file, and of one that was lost.
+        """
+        receipt: Future[bool] = Future()
+        with _guard.guard("audit"):
+            _audit.action(self, (actor, action, resource, outcome, reason), receipt)
+            return receipt
+        receipt.set_result(False)
+        return receipt
 
     # --- deployments and errors -----------------------------------------------------------------
 

@@ -27,7 +27,7 @@ from otel_llm_router.telemetry._deferred import defer
 from otel_llm_router.telemetry._drive import Observer, async_driver, sync_driver
 from otel_llm_router.telemetry._errors import classify, of_status
 from otel_llm_router.telemetry._guard import guard, guarded, state
-from otel_llm_router.telemetry._inbound import Inbound
+from otel_llm_router.telemetry._inbound import Inbound, Visitor
 from otel_llm_router.telemetry._log_events import Access, shares
 from otel_llm_router.telemetry._model_files import model_format, model_name, size_on_disk
 from otel_llm_router.telemetry._recorder import SCOPE, Recorder
@@ -47,11 +47,11 @@ def recorder() -> Recorder:
     return telemetry.default.recorder
 
 
-def inbound(model: Callable[[], str]) -> Inbound:
+def inbound(model: Callable[[], str], visitor: Callable[[], Visitor]) -> Inbound:
     """Begin an HTTP request to the router on the default telemetry; see `Inbound`."""
     from otel_llm_router import telemetry  # noqa: PLC0415  # the package imports its modules first
 
-    return telemetry.default.inbound(model)
+    return telemetry.default.inbound(model, visitor)
 
 
 def begin_call(target: Target, *, reason: Reason | None = None) -> Attempt:
@@ -122,6 +122,7 @@ __all__ = [
     "Tally",
     "Target",
     "Usage",
+    "Visitor",
     "async_driver",
     "attached",
     "begin_call",

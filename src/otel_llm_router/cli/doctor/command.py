@@ -16,6 +16,7 @@ from typing import Final
 import click
 
 from otel_llm_router.cli.doctor import (
+    _audit,
     _collector,
     _content,
     _distros,
@@ -37,6 +38,7 @@ CHECKS: Final[tuple[tuple[str, Check], ...]] = (
     ("foreign", _foreign.check),
     ("hooks", _hooks.check),
     ("content", _content.check),
+    ("audit", _audit.check),
     ("workers", _workers.check),
     ("scrape", _port.check),
     ("collector", _collector.check),

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
+from otel_llm_router.instrumentation.asgi import _visitor
 from otel_llm_router.instrumentation.asgi._asked import Asked
 from otel_llm_router.instrumentation.asgi._given import Given, stream_of
 from otel_llm_router.signals import attributes
@@ -37,7 +39,10 @@ class Door:
 
     def __init__(self, scope: Any, receive: Any) -> None:
         self._asked = Asked(scope.get("path", "")) if scope.get("method") == "POST" else None
-        self.inbound = inbound(self._asked.model if self._asked is not None else str)
+        self.inbound = inbound(
+            self._asked.model if self._asked is not None else str,
+            partial(_visitor.of, scope.get("client"), scope.get("headers", ())),  # not the scope, which has this
+        )
         if self._asked is not None and self._asked.certain:
             self.inbound.recognise()
         self._server = receive

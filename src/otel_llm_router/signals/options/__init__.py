@@ -12,6 +12,7 @@ from types import ModuleType
 from otel_llm_router.signals._model import Option
 from otel_llm_router.signals.options import (
     _alerts,
+    _audit,
     _export,
     _general,
     _health,
@@ -23,6 +24,7 @@ from otel_llm_router.signals.options import (
     _telemetry,
 )
 from otel_llm_router.signals.options._alerts import *
+from otel_llm_router.signals.options._audit import *
 from otel_llm_router.signals.options._export import *
 from otel_llm_router.signals.options._general import *
 from otel_llm_router.signals.options._health import *
@@ -46,6 +48,7 @@ OPTIONS: tuple[Option, ...] = (
     *_declared(_health),
     *_declared(_redis),
     *_declared(_logs),
+    *_declared(_audit),
     *_declared(_log_files),
     *_declared(_export),
     *_declared(_alerts),
