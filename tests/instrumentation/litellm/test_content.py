@@ -111,7 +111,7 @@ class Callback(CustomLogger):
     """What LiteLLM tells a callback of the user's: of these messages, and of what was left over from other tests."""
 
     def __init__(self, messages: list[dict[str, Any]]) -> None:
-        super().__init__()
+        super().__init__()  # pyright: ignore[reportUnknownMemberType]
         self._messages = messages
         self.told: list[Any] = []
 

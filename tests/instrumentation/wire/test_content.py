@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Generator
 from typing import Any
@@ -109,8 +110,8 @@ def test_a_tool_call_by_openais_sdk(stream: bool, upstream: Upstreams, captured:
 
 
 def test_the_responses_api_by_openais_sdk(upstream: Upstreams, captured: testing.Captured) -> None:
-    said = {"type": "output_text", "text": "to the lighthouse", "annotations": []}
-    output = [{"type": "message", "id": "m", "role": "assistant", "status": "completed", "content": [said]}]
+    said: Any = {"type": "output_text", "text": "to the lighthouse", "annotations": []}
+    output: Any = [{"type": "message", "id": "m", "role": "assistant", "status": "completed", "content": [said]}]
     answer = {"id": "r", "object": "response", "model": "gpt-4o", "status": "completed", "output": output}
     with sdk(upstream.gives(whole(answer))) as client:
         responses: Any = client.responses
@@ -218,10 +219,25 @@ def test_a_stream_that_the_application_gives_on_is_recorded_once(
     assert recorded(captured) == {"input.messages": INPUT, "output.messages": OUTPUT}
 
 
-def test_beside_another_instrumentation_there_is_none(upstream: Upstreams, captured: testing.Captured) -> None:
+@pytest.fixture
+def forgotten() -> Generator[None]:
     _foreign.said.clear()
+    yield
+    _foreign.beneath.clear()
+
+
+@pytest.mark.usefixtures("forgotten")
+@pytest.mark.parametrize("around", [False, True], ids=["alone", "in an attempt of ours"])
+def test_beside_another_instrumentation_there_is_none(
+    around: bool, upstream: Upstreams, captured: testing.Captured
+) -> None:
     tracer = captured.tracer_provider.get_tracer("somebody.else")
-    with tracer.start_as_current_span("theirs", attributes=FOREIGN["openai"]):
+    with contextlib.ExitStack() as stack:
+        if around:
+            stack.enter_context(router.request("smart"))
+            call = stack.enter_context(router.attempt("mine", "gpt-4o"))
+            call.content(ASK)
+        stack.enter_context(tracer.start_as_current_span("theirs", attributes=FOREIGN["openai"]))
         httpx.post(f"{upstream.gives(whole(ANSWER))}/v1/chat/completions", json=ASK)
     assert "which way" not in "".join(span.to_json() for span in captured.spans())
     assert captured.events(EVENT) == []
