@@ -74,36 +74,24 @@ class _Leaving:
         return found
 
     def _value(self, value: Any, key: str = "") -> Any:
-        if isinstance(value, dict):
-            hidden = self._hidden(key, "")
-            if hidden:
-                return hidden
-            return {
-                self._text(str(name)): self._value(item, str(name))
-                for name, item in cast("dict[Any, Any]", value).items()
-            }
-        if isinstance(value, list):
-            return self._hidden(key, "") or [self._value(item, key) for item in cast("list[Any]", value)]
         if isinstance(value, str):
-            return self._hidden(key, value) or self._text(value)
+            return self._text(value, key)
         if value is None or isinstance(value, bool):
             return value
-        hidden = self._hidden(key, "")
-        if hidden:
-            return hidden
+        if key and self._keys and redaction.value(key, "-") == redaction.HIDDEN:
+            return redaction.HIDDEN
+        if isinstance(value, dict):
+            fields = cast("dict[Any, Any]", value)
+            return {self._text(str(name)): self._value(item, str(name)) for name, item in fields.items()}
+        if isinstance(value, list):
+            return [self._value(item, key) for item in cast("list[Any]", value)]
         if isinstance(value, float):
             return value if math.isfinite(value) else None
         return value if -_INT64 <= value < _INT64 else _sanitize.text(value)
 
-    def _hidden(self, key: str, value: str) -> str:
-        """Return what stands for a value whose key says that it is a secret; empty when it says nothing."""
-        if not key or not self._keys:
-            return ""
-        said = redaction.value(key, value or "-")
-        return str(said) if said == redaction.HIDDEN else ""
-
-    def _text(self, text: str) -> str:
-        text = redaction.text(_DATA.sub(_size, text))
+    def _text(self, text: str, key: str = "") -> str:
+        text = _DATA.sub(_size, text)
+        text = str(redaction.value(key, text)) if key and self._keys else redaction.text(text)
         text = _sanitize.prose(text, _LONGEST)
         kept = self.budget.take(text)
         return kept if len(kept) == len(text) else kept + CUT
