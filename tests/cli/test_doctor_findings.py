@@ -69,6 +69,7 @@ def test_for_people_each_line_says_how_it_is() -> None:
         (CAPTURE, "true", "content", "warn", "='true' is not allowed: it takes one of NO_CONTENT, SPAN_ONLY"),
         (CAPTURE, "span_only", "content", "warn", "prompts and completions are recorded on spans"),
         (CAPTURE, "NO_CONTENT", "content", "ok", "no prompt and no completion is recorded"),
+        ("LITELLM_RUST", "1", "foreign", "warn", "LITELLM_RUST lets LiteLLM make calls outside Python"),
         ("OTEL_EXPORTER", "otlp_http", "foreign", "warn", "LiteLLM's own callback otel"),
         ("OTEL_TRACES_EXPORTER", "zipkin", "collector", "fail", "there is no exporter zipkin"),
         ("OTEL_TRACES_EXPORTER", "console", "collector", "ok", "traces go to exporter console"),
