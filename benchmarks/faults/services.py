@@ -22,31 +22,10 @@ from typing import Any, Final
 
 import psutil
 
+from benchmarks.faults.applications import application
 from benchmarks.faults.subjects import BIN, ROOT, environment
 
 FAILURES: Final = (OSError, http.client.HTTPException)
-APPLICATION: Final = """
-import os
-from benchmarks.faults import emit
-
-def wsgi(environ, start_response):
-    emit.one("request")
-    body = str(os.getpid()).encode()
-    start_response("200 OK", [("content-length", str(len(body)))])
-    return [body]
-
-async def asgi(scope, receive, send):
-    if scope["type"] == "lifespan":
-        while True:
-            message = await receive()
-            await send({"type": message["type"] + ".complete"})
-            if message["type"] == "lifespan.shutdown":
-                return
-    emit.one("request")
-    body = str(os.getpid()).encode()
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", str(len(body)).encode())]})
-    await send({"type": "http.response.body", "body": body})
-"""
 _STOCK: Final = """
 from opentelemetry.instrumentation.distro import BaseDistro
 from opentelemetry.sdk._configuration import _OTelSDKConfigurator
@@ -76,7 +55,7 @@ def free_port() -> int:
 
 def instrumented(subject: str, directory: Path, endpoint: str, scrape_port: int, **variables: str) -> dict[str, str]:
     """Return the environment of a process under `opentelemetry-instrument`, and write what it needs."""
-    (directory / "application.py").write_text(APPLICATION)
+    (directory / "application.py").write_text(application())
     own = {
         "PYTHONPATH": f"{ROOT}:{directory}",
         "FAULTS_SUBJECT": "instrumented",

@@ -28,6 +28,12 @@ UNPRINTABLE: Final = "unprintable"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
+class Prose(str):
+    """Text that is meant to be long and is fit for exporters already: it is not made shorter, nor its lines one."""
+
+    __slots__ = ()
+
+
 def text(value: object, limit: int = MAX_TEXT) -> str:
     """Return ``value`` as text that every exporter can encode, at most ``limit`` characters long."""
     if type(value) is str and len(value) <= limit and value.isascii() and value.isprintable():

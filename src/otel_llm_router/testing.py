@@ -30,6 +30,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from otel_llm_router import aggregation
 from otel_llm_router import telemetry as _telemetry
 from otel_llm_router.aggregation import Pipeline
+from otel_llm_router.signals.content import LIMIT, OFF
+from otel_llm_router.signals.content import Mode as ContentMode
 from otel_llm_router.telemetry import Telemetry, _guard
 from otel_llm_router.telemetry._deferred import drain
 from otel_llm_router.telemetry._genai import Names
@@ -137,7 +139,12 @@ class Captured:
 
 @contextlib.contextmanager
 def capture(
-    *, genai_metrics: Names = "old", telemetry: Telemetry | None = None, fast_path: bool = False
+    *,
+    genai_metrics: Names = "old",
+    telemetry: Telemetry | None = None,
+    fast_path: bool = False,
+    content: ContentMode = OFF,
+    content_limit: int = LIMIT,
 ) -> Generator[Captured]:
     """Capture what ``telemetry`` (the default one unless given) records inside the block.
 
@@ -145,6 +152,8 @@ def capture(
         genai_metrics: See option ``genai_metrics``.
         telemetry: What to capture from.
         fast_path: See option ``fast_path``.
+        content: Where prompts and completions are recorded, by the values of the standard variable.
+        content_limit: See option ``content_limit``.
     """
     target = telemetry if telemetry is not None else _telemetry.default
     captured = Captured(fast_path=fast_path)
@@ -158,6 +167,7 @@ def capture(
         )
     )
     target.genai_metrics = genai_metrics
+    target.capture_content(content, limit=content_limit)
     _guard.state.strict = True
     try:
         yield captured

@@ -18,6 +18,7 @@ from tests.e2e.running import free_port
 
 ROOT = Path(__file__).parents[2]
 
+CAPTURE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 OPENINFERENCE = "[opentelemetry_instrumentor]\nopenai = openinference.instrumentation.openai:OpenAIInstrumentor\n"
 
 
@@ -67,7 +68,10 @@ def test_for_people_each_line_says_how_it_is() -> None:
         ("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "fastapi", "instrumentors", "ok", "INSTRUMENTATIONS: fastapi"),
         ("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "fastap", "instrumentors", "warn", "did you mean fastapi?"),
         ("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "*", "instrumentors", "warn", "no instrumentor is loaded"),
-        ("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "true", "content", "warn", "is on"),
+        (CAPTURE, "true", "content", "warn", "='true' is not allowed: it takes one of NO_CONTENT, SPAN_ONLY"),
+        (CAPTURE, "span_only", "content", "warn", "prompts and completions are recorded on spans"),
+        (CAPTURE, "NO_CONTENT", "content", "ok", "no prompt and no completion is recorded"),
+        ("LITELLM_RUST", "1", "foreign", "warn", "LITELLM_RUST lets LiteLLM make calls outside Python"),
         ("OTEL_EXPORTER", "otlp_http", "foreign", "warn", "LiteLLM's own callback otel"),
         ("OTEL_TRACES_EXPORTER", "zipkin", "collector", "fail", "there is no exporter zipkin"),
         ("OTEL_TRACES_EXPORTER", "console", "collector", "ok", "traces go to exporter console"),

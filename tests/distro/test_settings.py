@@ -4,7 +4,7 @@ import pytest
 
 from otel_llm_router import environment_variables
 from otel_llm_router.distro import settings
-from otel_llm_router.signals import options
+from otel_llm_router.signals import content, options
 
 
 def test_defaults() -> None:
@@ -53,6 +53,32 @@ def test_what_is_not_allowed_is_said_with_what_is(variable: str, text: str, allo
     assert found == settings.read({})[0]
     for part in (variable, repr(text), allowed, settings.DOCUMENTATION):
         assert part in problem
+
+
+@pytest.mark.parametrize(
+    ("text", "mode"),
+    [
+        (None, "NO_CONTENT"),
+        ("", "NO_CONTENT"),
+        ("no_content", "NO_CONTENT"),
+        ("false", "NO_CONTENT"),
+        (" SPAN_ONLY ", "SPAN_ONLY"),
+        ("event_only", "EVENT_ONLY"),
+        ("SPAN_AND_EVENT", "SPAN_AND_EVENT"),
+    ],
+)
+def test_the_standard_variable_says_where_content_is_recorded(text: str | None, mode: str) -> None:
+    environ = {} if text is None else {content.VARIABLE: text}
+    assert settings.content_mode(environ) == (mode, "")
+
+
+@pytest.mark.parametrize("text", ["true", "1", "SPAN", "SPAN_ONLY,EVENT_ONLY", "x" * 10_000])
+def test_another_value_of_it_is_said_and_means_none(text: str) -> None:
+    mode, problem = settings.content_mode({content.VARIABLE: text})
+    assert mode == "NO_CONTENT"
+    assert problem.startswith(f"{content.VARIABLE}='{text[:200]}")
+    assert "it takes one of NO_CONTENT, SPAN_ONLY, EVENT_ONLY, SPAN_AND_EVENT" in problem
+    assert len(problem) < 1000
 
 
 def test_an_unknown_option_is_said_with_the_likely_one() -> None:

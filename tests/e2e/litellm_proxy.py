@@ -27,7 +27,8 @@ from fastapi import HTTPException, Request
 from litellm.proxy._types import UserAPIKeyAuth
 
 KEYS = {
-    "sk-red-1": {"team_id": "t-red", "team_alias": "red", "user_id": "rosa", "key_alias": "red-1"},
+    "sk-red-1": {"team_id": "t-red", "team_alias": "red", "user_id": "rosa", "key_alias": "red-1",
+                 "team_max_budget": 50.0, "team_spend": 20.0},
     "sk-blue-1": {"team_id": "blue", "user_id": "bert", "max_budget": 10.0, "spend": 2.5},
     "sk-slow-1": {"team_id": "blue", "user_id": "sam", "key_alias": "slow-1", "rpm_limit": 2},
 }

@@ -96,6 +96,7 @@ def test_mistakes_are_said_once_and_cost_nothing(python: Python) -> None:
         "print('the application ran')",
         OTEL_LLM_ROUTER_GENAI_METRICS="newest",
         OTEL_LLM_ROUTER_SCRAP_PORT="1",
+        OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT="true",
         OTEL_TRACES_EXPORTER="otlq",
         OTEL_METRICS_EXPORTER="none",
     )
@@ -103,6 +104,9 @@ def test_mistakes_are_said_once_and_cost_nothing(python: Python) -> None:
     assert done.returncode == 0
     assert done.stderr.count("OTEL_LLM_ROUTER_GENAI_METRICS='newest' is not allowed") == 1
     assert done.stderr.count("did you mean OTEL_LLM_ROUTER_SCRAPE_PORT?") == 1
+    assert (
+        done.stderr.count("CAPTURE_MESSAGE_CONTENT='true' is not allowed: it takes one of NO_CONTENT, SPAN_ONLY") == 1
+    )
     assert done.stderr.count("otlq") >= 1
     assert "Traceback" not in done.stderr
 

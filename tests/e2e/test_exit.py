@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+from benchmarks.faults.applications import SERVERS, address, application
 from benchmarks.faults.collectors import GrpcCollector, HttpCollector, SilentPort
 from running import BIN, environment, free_port
 
@@ -185,41 +186,15 @@ def test_a_bad_collector_holds_the_exit_for_the_budget(bad: tuple[str, str], tmp
     assert "Traceback" not in done.stderr
 
 
-APPLICATION = """
+WORK = """
 from otel_llm_router import telemetry as router
 
 def work():
     with router.request("m"):
         router.error("oops", component="application")
-
-def wsgi(environ, start_response):
-    work()
-    start_response("200 OK", [("content-length", "2")])
-    return [b"ok"]
-
-async def asgi(scope, receive, send):
-    if scope["type"] == "lifespan":
-        while True:
-            message = await receive()
-            await send({"type": message["type"] + ".complete"})
-            if message["type"] == "lifespan.shutdown":
-                return
-    work()
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
-    await send({"type": "http.response.body", "body": b"ok"})
 """
 
-UVICORN = ["uvicorn", "application:asgi", "--lifespan", "on", "--log-level", "warning"]
-GUNICORN = ["gunicorn", "--log-level", "warning", "--workers", "2", "--worker-class"]
-
-SERVERS: dict[str, list[str]] = {
-    "uvicorn": UVICORN,
-    "uvicorn workers": [*UVICORN, "--workers", "2"],
-    "gunicorn sync": [*GUNICORN, "sync", "application:wsgi"],
-    "gunicorn gthread preload": [*GUNICORN, "gthread", "--preload", "application:wsgi"],
-    "gunicorn uvicorn": [*GUNICORN, "uvicorn.workers.UvicornWorker", "application:asgi"],
-    "hypercorn": ["hypercorn", "application:asgi"],
-}
+QUIET = {"uvicorn": ("--lifespan", "on", "--log-level", "warning"), "gunicorn": ("--log-level", "warning")}
 
 
 @pytest.mark.parametrize(
@@ -227,10 +202,10 @@ SERVERS: dict[str, list[str]] = {
     [
         ("uvicorn", signal.SIGTERM),
         ("uvicorn", signal.SIGINT),
-        ("uvicorn workers", signal.SIGTERM),
+        ("uvicorn --workers 2", signal.SIGTERM),
         ("gunicorn sync", signal.SIGTERM),
-        ("gunicorn gthread preload", signal.SIGQUIT),
-        ("gunicorn uvicorn", signal.SIGTERM),
+        ("gunicorn gthread --preload", signal.SIGQUIT),
+        ("gunicorn UvicornWorker", signal.SIGTERM),
         ("hypercorn", signal.SIGTERM),
     ],
 )
@@ -239,10 +214,12 @@ def test_a_server(over_http: HttpCollector, tmp_path: Path, server: str, number:
     pytest.importorskip(name, reason=f"{name} is not installed")
     if "UvicornWorker" in " ".join(arguments):
         pytest.importorskip("uvicorn.workers", reason="this uvicorn has no worker for gunicorn")
-    (tmp_path / "application.py").write_text(APPLICATION)
-    port = str(free_port())
-    address = ["--port", port] if name == "uvicorn" else ["--bind", f"127.0.0.1:{port}"]
-    with running([BIN / name, *arguments, *address], tmp_path, f"http://127.0.0.1:{over_http.port}") as one:
+    (tmp_path / "application.py").write_text(application(WORK))
+    port = free_port()
+    quiet = QUIET.get(name, ())
+    with running(
+        [BIN / name, *arguments, *quiet, *address(server, port)], tmp_path, f"http://127.0.0.1:{over_http.port}"
+    ) as one:
         answered = requests(f"http://127.0.0.1:{port}", one, 40)
         one.send_signal(number)
         one.communicate(timeout=60)

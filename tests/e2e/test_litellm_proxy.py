@@ -180,13 +180,15 @@ async def test_what_is_exported_is_what_was_served(running: Running, providers: 
 
 
 async def test_a_key_is_an_alias_or_a_hash_and_has_a_budget(running: Running, providers: Any) -> None:
-    await _all(running, [asks("smart", alpha=[OK], key=BLUE), asks("smart", alpha=[OK], key="sk-nobody")])
+    await _all(running, [asks("smart", alpha=[OK], key=key) for key in (RED, BLUE, "sk-nobody")])
     name = hashlib.sha256(BLUE.encode()).hexdigest()[:12]
     assert running.sum("llm_router_attributed_requests_total", key=name, user="bert") == 1
     assert running.sum("llm_router_attributed_requests_total", key="unknown", status="error") == 1
     scrape = running.scrape()
     assert scrape.sum("llm_router_budget_limit_usd", scope=f"key:{name}") == 10
     assert scrape.sum("llm_router_budget_used_usd", scope=f"key:{name}") == 2.5
+    assert scrape.sum("llm_router_budget_limit_usd", scope="team:red") == 50
+    assert scrape.sum("llm_router_budget_used_usd", scope="team:red") == 20
     assert scrape.sum("llm_router_budget_limit_usd", scope="provider:openai") == 1000
     assert "key:red-1" not in str(scrape.series("llm_router_budget_limit_usd"))  # it has no limit
     everything = running.text()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import socket
 import ssl
-import subprocess
 import threading
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -17,6 +16,7 @@ from fastapi import FastAPI
 from opentelemetry.sdk.metrics import MeterProvider
 from prometheus_client.core import Metric
 
+from benchmarks.faults.certificates import certificate
 from otel_llm_router.export import _http, _json, _tls, asgi
 from otel_llm_router.export._access import Access
 from otel_llm_router.export._messages import Request, Response
@@ -122,17 +122,6 @@ def test_however_many_ask_it_renders_once() -> None:
 
 
 # --- TLS ------------------------------------------------------------------------------------------
-
-
-def certificate(directory: Path, name: str) -> tuple[str, str]:
-    """Make a certificate of its own and return the paths of it and of its key."""
-    crt, key = directory / f"{name}.crt", directory / f"{name}.key"
-    made = (
-        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 "
-        f"-subj /CN={name} -addext subjectAltName=IP:127.0.0.1 -keyout {key} -out {crt}"
-    )
-    subprocess.run(made.split(), check=True, capture_output=True)
-    return str(crt), str(key)
 
 
 def trusting(crt: str, own: tuple[str, str] | None = None) -> ssl.SSLContext:

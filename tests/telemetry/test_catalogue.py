@@ -110,6 +110,7 @@ def _routes(chunk: Callable[..., Any], answer: Callable[..., Any]) -> None:
     with router.request(model="smart"), router.attempt("openai", "gpt-4o") as call:
         call.read_usage({"prompt_tokens": -1})
     with router.request(model="smart"), router.attempt("openai", "gpt-4o") as call:
+        call.content({"system": "be brief", "messages": "hello" * 100, "tools": [{"name": "look"}]})
         call.response(answer(10, 5))
     with pytest.raises(ProviderError), router.request(model="smart"):
         raise ProviderError
@@ -147,7 +148,7 @@ def _holds() -> None:
 def everything(
     chunk: Callable[..., Any], answer: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[testing.Captured]:
-    with testing.capture(genai_metrics="both") as captured:
+    with testing.capture(genai_metrics="both", content="SPAN_AND_EVENT", content_limit=100) as captured:
         monkeypatch.setattr(router.default, "attribution", frozenset(CALLER))
         monkeypatch.setattr(router.default, "inferences", "all")
         monkeypatch.setattr(router.default, "access", Access(client=True))

@@ -11,6 +11,7 @@ import urllib.request
 from pathlib import Path
 from typing import Final
 
+from benchmarks.faults.applications import SERVERS, address, application
 from benchmarks.faults.collectors import HttpCollector
 from benchmarks.faults.rows import Figures
 from benchmarks.faults.subjects import BIN, running
@@ -26,57 +27,36 @@ REQUESTS: Final = 200
 BUDGET: Final = {"OTEL_LLM_ROUTER_EXIT_BUDGET": "20"}
 """What is lost is the matter here."""
 
-APPLICATION: Final = """
-from benchmarks.faults import emit
-
-def wsgi(environ, start_response):
-    emit.one("request")
-    start_response("200 OK", [("content-length", "2")])
-    return [b"ok"]
-
-async def asgi(scope, receive, send):
-    if scope["type"] == "lifespan":
-        while True:
-            message = await receive()
-            await send({"type": message["type"] + ".complete"})
-            if message["type"] == "lifespan.shutdown":
-                return
-    emit.one("request")
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
-    await send({"type": "http.response.body", "body": b"ok"})
-"""
-
-_GUNICORN: Final = ["gunicorn", "--workers", "2", "--worker-class"]
-SERVERS: Final[dict[str, tuple[list[str], signal.Signals]]] = {
-    "uvicorn, TERM": (["uvicorn", "application:asgi"], signal.SIGTERM),
-    "uvicorn, INT": (["uvicorn", "application:asgi"], signal.SIGINT),
-    "uvicorn --workers 4, TERM": (["uvicorn", "application:asgi", "--workers", "4"], signal.SIGTERM),
-    "gunicorn sync, TERM": ([*_GUNICORN, "sync", "application:wsgi"], signal.SIGTERM),
-    "gunicorn sync --preload, TERM": ([*_GUNICORN, "sync", "--preload", "application:wsgi"], signal.SIGTERM),
-    "gunicorn gthread, QUIT": ([*_GUNICORN, "gthread", "application:wsgi"], signal.SIGQUIT),
-    "gunicorn UvicornWorker, TERM": ([*_GUNICORN, "uvicorn.workers.UvicornWorker", "application:asgi"], signal.SIGTERM),
-    "hypercorn, TERM": (["hypercorn", "application:asgi"], signal.SIGTERM),
+STOPS: Final[dict[str, tuple[str, signal.Signals]]] = {
+    "uvicorn, TERM": ("uvicorn", signal.SIGTERM),
+    "uvicorn, INT": ("uvicorn", signal.SIGINT),
+    "uvicorn --workers 4, TERM": ("uvicorn --workers 4", signal.SIGTERM),
+    "gunicorn sync, TERM": ("gunicorn sync", signal.SIGTERM),
+    "gunicorn sync --preload, TERM": ("gunicorn sync --preload", signal.SIGTERM),
+    "gunicorn gthread, QUIT": ("gunicorn gthread", signal.SIGQUIT),
+    "gunicorn UvicornWorker, TERM": ("gunicorn UvicornWorker", signal.SIGTERM),
+    "hypercorn, TERM": ("hypercorn", signal.SIGTERM),
 }
 
 
 def run(subject: str, quick: bool) -> Figures:
     """Measure."""
-    names = ("uvicorn, TERM", "gunicorn sync, TERM", "gunicorn UvicornWorker, TERM") if quick else tuple(SERVERS)
-    return {name: _stopped(subject, *SERVERS[name]) for name in names if (BIN / SERVERS[name][0][0]).exists()}
+    names = ("uvicorn, TERM", "gunicorn sync, TERM", "gunicorn UvicornWorker, TERM") if quick else tuple(STOPS)
+    return {name: _stopped(subject, *STOPS[name]) for name in names if (BIN / SERVERS[STOPS[name][0]][0]).exists()}
 
 
-def _stopped(subject: str, command: list[str], number: signal.Signals) -> int:
+def _stopped(subject: str, server: str, number: signal.Signals) -> int:
+    command, *arguments = SERVERS[server]
     collector = HttpCollector()
     endpoint = collector.start()
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         port = one.getsockname()[1]
-    address = ["--port", str(port)] if command[0] == "uvicorn" else ["--bind", f"127.0.0.1:{port}"]
     with tempfile.TemporaryDirectory() as directory:
-        (Path(directory) / "application.py").write_text(APPLICATION)
+        (Path(directory) / "application.py").write_text(application())
         path = f"{Path(__file__).resolve().parents[3]}:{directory}"
         with running(
-            subject, [BIN / command[0], *command[1:], *address], endpoint, PYTHONPATH=path, **BUDGET
+            subject, [BIN / command, *arguments, *address(server, port)], endpoint, PYTHONPATH=path, **BUDGET
         ) as process:
             answered, deadline = 0, time.monotonic() + 120
             while answered < REQUESTS and time.monotonic() < deadline:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import ssl
 import statistics
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterable
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.faults import bypasses
+from benchmarks.faults.certificates import certificate
 from benchmarks.faults.rows import Figures
 from benchmarks.faults.scraped import serving, settled
 
@@ -108,7 +108,7 @@ def _basic(directory: Path, samples: int) -> Figures:
 
 
 def _certificates(directory: Path) -> Figures:
-    own, client, stranger = (_certificate(directory, name) for name in ("own", "client", "stranger"))
+    own, client, stranger = (certificate(directory, name) for name in ("own", "client", "stranger"))
     options = {f"{OPTION}TLS_CERT": own[0], f"{OPTION}TLS_KEY": own[1], f"{OPTION}TLS_CLIENT_CA": client[0]}
     with serving("ours", PROGRAM, **options) as served:
         ask = b"GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
@@ -126,17 +126,6 @@ def _certificates(directory: Path) -> Figures:
                 bypasses.shows(bypasses.asked(served.port, ask, _context(own[0], client)))
             ),
         }
-
-
-def _certificate(directory: Path, name: str) -> tuple[str, str]:
-    """Make a certificate that signs itself; return the paths of it and of its key."""
-    crt, key = directory / f"{name}.crt", directory / f"{name}.key"
-    made = (
-        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 "
-        f"-subj /CN={name} -addext subjectAltName=IP:127.0.0.1 -keyout {key} -out {crt}"
-    )
-    subprocess.run(made.split(), check=True, capture_output=True)
-    return str(crt), str(key)
 
 
 def _context(trusted: str, own: tuple[str, str] | None = None) -> ssl.SSLContext:

@@ -23,7 +23,7 @@ from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode,
 from opentelemetry.util.types import Attributes, AttributeValue
 
 from otel_llm_router import _otel_compat
-from otel_llm_router._sanitize import text
+from otel_llm_router._sanitize import Prose, text
 
 MAX_ATTRIBUTES: Final = 128
 MAX_EVENTS: Final = 128
@@ -327,4 +327,4 @@ def _value(value: Any) -> AttributeValue:
     if isinstance(value, (list, tuple)):
         items = cast("Sequence[object]", value)
         return tuple(text(item) for item in items)
-    return text(value)
+    return str.__str__(value) if kind is Prose else text(value)

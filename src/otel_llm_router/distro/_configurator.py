@@ -45,7 +45,11 @@ class Configurator(BaseConfigurator):
             _logger.warning("otel-llm-router: %s", problem)
         if options.disabled:
             return
+        mode, problem = settings.content_mode()
+        if problem:
+            _logger.warning("otel-llm-router: %s", problem)
         set_strict(strict=options.strict)
+        telemetry.default.capture_content(mode, limit=options.content_limit)
         telemetry.default.genai_metrics = options.genai_metrics
         telemetry.default.foreign = options.foreign
         telemetry.default.attribution = frozenset(options.attribution.split(",")) - {""}

@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from otel_llm_router.signals import Option, options
+from otel_llm_router import _sanitize
+from otel_llm_router.signals import Option, content, options
 
 if TYPE_CHECKING:  # all of `telemetry` comes with it, which a process that is switched off does not need
     from otel_llm_router.telemetry import ForeignRule, GenAIMetrics, Inferences
@@ -57,6 +58,7 @@ class Settings:
     label_limit: int
     label_idle: float
     attribution: str
+    content_limit: int
     process_metrics: bool
     hooks: str
     hooks_file: str
@@ -188,6 +190,25 @@ def _unknown(environ: Mapping[str, str]) -> list[str]:
             hint = f"; did you mean {close[0]}?" if close else ""
             problems.append(f"{variable} is no option of this version and is ignored{hint} (see {DOCUMENTATION})")
     return problems
+
+
+def content_mode(environ: Mapping[str, str] | None = None) -> tuple[content.Mode, str]:
+    """Return where prompts and completions are recorded, and what is wrong with the variable that says so, if anything.
+
+    The values are those of the standard variable today. ``false`` of older conventions is what it says; ``true`` said
+    that content is wanted and not where, and content is nothing to guess about.
+    """
+    environ = os.environ if environ is None else environ
+    text = environ.get(content.VARIABLE, "").strip()
+    if not text or text.lower() in _FALSE:
+        return content.OFF, ""
+    for mode in content.MODES:
+        if text.upper() == mode:
+            return mode, ""
+    return content.OFF, (
+        f"{content.VARIABLE}={_sanitize.text(text)!r} is not allowed: it takes one of {', '.join(content.MODES)}; no content is "
+        "recorded (see docs/content.md)"
+    )
 
 
 def sdk_disabled(environ: Mapping[str, str] | None = None) -> bool:

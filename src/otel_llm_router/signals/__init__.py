@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from otel_llm_router.signals import attributes, events, instruments, options, spans
+from otel_llm_router.signals import attributes, content, events, instruments, options, spans
 from otel_llm_router.signals._model import (
     Attribute,
     Instrument,
@@ -71,6 +71,7 @@ __all__ = [
     "Stability",
     "StreamName",
     "attributes",
+    "content",
     "events",
     "instrument",
     "instruments",

@@ -390,3 +390,26 @@ GEN_AI_REASONING = Attribute(
 COST_SPAN = Attribute(key="llm_router.cost.usd", description="Cost of the attempt in USD, when known at its end.")
 SERVER_ADDRESS = Attribute(key="server.address", description="Host of the deployment's API base; spans only.")
 SERVER_PORT = Attribute(key="server.port", description="Port of the deployment's API base; spans only.")
+
+# --- content, for those who ask for it -----------------------------------------------------------
+
+GEN_AI_INPUT_MESSAGES = Attribute(
+    key="gen_ai.input.messages",
+    description="What the model was asked. Content: see [content.md](content.md).",
+)
+GEN_AI_OUTPUT_MESSAGES = Attribute(
+    key="gen_ai.output.messages",
+    description="What it answered, one message for each choice. Content: see [content.md](content.md).",
+)
+GEN_AI_SYSTEM_INSTRUCTIONS = Attribute(
+    key="gen_ai.system_instructions",
+    description="System instructions that are no message. Content: see [content.md](content.md).",
+)
+GEN_AI_TOOL_DEFINITIONS = Attribute(
+    key="gen_ai.tool.definitions",
+    description="Tools that the model was offered. Content: see [content.md](content.md).",
+)
+CONTENT_TRUNCATED = Attribute(
+    key="llm_router.content.truncated",
+    description="Set, and true, when content was longer than allowed and part of it was left out.",
+)

@@ -166,6 +166,31 @@ INSTRUMENTATION_DEGRADED = LogEvent(
     attributes=(a.INSTRUMENTATION, a.HOOK),
     source="design: telemetry about itself",
 )
+INFERENCE_DETAILS = LogEvent(
+    name="gen_ai.client.inference.operation.details",
+    severity="INFO",
+    description="What a call to a model asked and answered, where its content is asked for as events.",
+    attributes=(
+        a.GEN_AI_OPERATION,
+        a.GEN_AI_PROVIDER,
+        a.GEN_AI_REQUEST_MODEL,
+        a.GEN_AI_RESPONSE_MODEL,
+        a.GEN_AI_RESPONSE_ID,
+        a.GEN_AI_FINISH_REASONS,
+        a.GEN_AI_STREAM,
+        a.GEN_AI_INPUT_TOKENS,
+        a.GEN_AI_OUTPUT_TOKENS,
+        a.ERROR_TYPE_SPAN,
+        a.SERVER_ADDRESS,
+        a.SERVER_PORT,
+        a.GEN_AI_SYSTEM_INSTRUCTIONS,
+        a.GEN_AI_INPUT_MESSAGES,
+        a.GEN_AI_TOOL_DEFINITIONS,
+        a.GEN_AI_OUTPUT_MESSAGES,
+        a.CONTENT_TRUNCATED,
+    ),
+    source="semconv gen_ai events",
+)
 
 EVENTS = (
     INFERENCE_STARTED,
@@ -186,4 +211,5 @@ EVENTS = (
     HEALTH_CHECK_RECOVERED,
     INSTRUMENTATION_DEGRADED,
     *AUDIT_EVENTS,
+    INFERENCE_DETAILS,
 )

@@ -13,6 +13,7 @@ Room: `telemetry`. Import it as ``router`` and read it aloud::
 With no OpenTelemetry SDK set up, all of it does nothing; nothing in it raises into the caller.
 """
 
+from otel_llm_router.signals.content import Mode as ContentMode
 from otel_llm_router.telemetry import _guard
 from otel_llm_router.telemetry._attempt import Attempt, Target
 from otel_llm_router.telemetry._cache import Cache
@@ -34,6 +35,7 @@ default = Telemetry()
 
 _guard.state.listener = default.guard_caught
 
+capture_content = default.capture_content
 request = default.request
 route = default.route
 current = default.current
@@ -67,6 +69,7 @@ __all__ = [
     "Cache",
     "Caller",
     "Connection",
+    "ContentMode",
     "Counter",
     "Decision",
     "Fallback",
@@ -84,6 +87,7 @@ __all__ = [
     "auth_failure",
     "budget",
     "cache",
+    "capture_content",
     "connection",
     "cooldown",
     "counter",

@@ -24,6 +24,7 @@ from otel_llm_router.telemetry._tally import Tally, together
 from otel_llm_router.telemetry._usage import Usage
 
 if TYPE_CHECKING:
+    from otel_llm_router.telemetry._content import Content
     from otel_llm_router.telemetry._fallback import Fallback
     from otel_llm_router.telemetry._request import Request
 
@@ -98,6 +99,7 @@ class Attempt(Block):
     unclaimed = False
     reads_answer = False
     foreign: str | None = None
+    content_kept: Content | None = None
     late = False
     http_status: int | None = None
     span: Span = INVALID_SPAN
@@ -134,6 +136,8 @@ class Attempt(Block):
             self.seen_below = self.unclaimed = True
         if foreign is not None:
             self.foreign = foreign
+        elif (policy := request.telemetry.content) is not None and target.operation != "embeddings":
+            self.content_kept = policy.begin()
         base = request.context
         if late:
             self.late = True
@@ -186,9 +190,27 @@ class Attempt(Block):
         try:
             self.read_usage(_usage.find(response))
             self.describe(response)
+            if self.content_kept is not None:
+                self.content_kept.answered(response)
         except BaseException as error:  # noqa: BLE001  # the guard, in the form that costs nothing
             _guard.caught("attempt.response", error)
         return response
+
+    def content(self, asked: Any = None, answered: Any = None) -> None:
+        """State what the model is asked and what it answers; it is kept only where content is asked for.
+
+        An answer that goes through `response` or `Request.stream` need not be stated. See docs/content.md.
+
+        Args:
+            asked: Arguments of the call as a mapping (``messages``, ``prompt``, ``input`` or ``contents``, and ``system``,
+                ``tools``), or its messages.
+            answered: The answer, in any provider's shape, or its text.
+        """
+        if self.content_kept is not None:
+            if asked is not None:
+                self.content_kept.asked(asked)
+            if answered is not None:
+                self.content_kept.answered(answered)
 
     def read_usage(
         self, usage: Any, source: Literal["reported", "estimated"] = "reported", *, earlier: Any = None

@@ -5,6 +5,7 @@ Room: `telemetry`. Called by `_attempt` once for each attempt.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from opentelemetry.trace import StatusCode
@@ -16,6 +17,7 @@ from otel_llm_router.telemetry._recorder import Records, set_attributes
 
 if TYPE_CHECKING:
     from otel_llm_router.telemetry._attempt import Attempt
+    from otel_llm_router.telemetry._content import Content
 
 
 @_guard.guarded("attempt.record")
@@ -24,7 +26,8 @@ def leave(attempt: Attempt, elapsed: int, http_status: int | None) -> None:
     try:
         record(attempt, elapsed / 1e9)
     finally:
-        end_span(attempt, elapsed, http_status)
+        content = None if attempt.content_kept is None else _content(attempt, attempt.content_kept)
+        end_span(attempt, elapsed, http_status, content or {})
         _context.let_go_of_attempt(attempt)
 
 
@@ -97,7 +100,13 @@ def record_cost(attempt: Attempt) -> None:
         recorder.record(routing.COST_UNPRICED, 1, target.provider, target.model)
 
 
-def end_span(attempt: Attempt, elapsed: int, http_status: int | None) -> None:
+@_guard.guarded("attempt.content")
+def _content(attempt: Attempt, content: Content) -> dict[Attribute, object]:
+    attempt.content_kept = None
+    return content.leave(attempt)
+
+
+def end_span(attempt: Attempt, elapsed: int, http_status: int | None, content: Mapping[Attribute, object]) -> None:
     """Complete and end the attempt's span, ``elapsed`` nanoseconds after it began."""
     span, usage = attempt.span, attempt.usage
     if span.is_recording():
@@ -117,6 +126,7 @@ def end_span(attempt: Attempt, elapsed: int, http_status: int | None) -> None:
             attributes.COST_SPAN: attempt.known_cost[0] if attempt.known_cost else None,
             attributes.HTTP_STATUS: http_status,
             attributes.ERROR_TYPE_SPAN: attempt.error_type or None,
+            **content,
         }
         set_attributes(span, values)
         if attempt.outcome != attributes.SUCCESS:

@@ -330,15 +330,25 @@ class Recorder:
         attributes: Mapping[Attribute, object],
         context: Context | None = None,
         at: int | None = None,
+        *,
+        structured: Mapping[Attribute, list[Any]] | None = None,
     ) -> None:
-        """Emit a declared log event, which happened ``at`` (nanoseconds of the epoch) or now."""
+        """Emit a declared log event.
+
+        Args:
+            event: What happened.
+            attributes: Attributes of any value; unknown (None) ones are left out.
+            context: Where it happened; here by default.
+            at: When, in nanoseconds of the epoch; now by default.
+            structured: Attributes with lists and mappings in them, which are fit for exporters already.
+        """
         record = LogRecord(
             timestamp=time.time_ns() if at is None else at,
             context=context,
             severity_number=_SEVERITY[event.severity],
             severity_text=event.severity,
             body=event.description,
-            attributes=attribute_values(attributes),
+            attributes={**attribute_values(attributes), **as_they_are(structured or {})},
             event_name=event.name,
         )
         at_a_safe_moment(self._logger.emit, record)
@@ -380,7 +390,7 @@ def attribute_value(value: object) -> AttributeValue:
         return value
     if isinstance(value, (list, tuple)):
         return [_sanitize.text(item) for item in cast("Sequence[object]", value)]
-    return _sanitize.text(value)
+    return str.__str__(value) if isinstance(value, _sanitize.Prose) else _sanitize.text(value)
 
 
 def add_event(

@@ -61,7 +61,8 @@ class StreamProbe:
         self.inside: Context | None = self.context
         self.looks = True
         self.plain: _chunks.Look = _chunks.never
-        self._tries = _TRIES
+        self._content = None if attempt is None else attempt.content_kept
+        self._tries = _TRIES if self._content is None else 0  # it wants to see each chunk
         self._open = [True]
         self._estimable = True
         self.complete = False
@@ -102,6 +103,8 @@ class StreamProbe:
         """Account for a chunk that is not `plain`."""
         with _guard.guard("stream.chunk"):
             self.inspect(chunk, time.perf_counter_ns())
+            if self._content is not None:
+                self._content.chunk(chunk)
 
     def inspect(self, chunk: Any, now: int) -> None:
         """Look at a chunk closely, which arrived at ``now`` (``perf_counter_ns``)."""
@@ -150,6 +153,7 @@ class StreamProbe:
             if self.attempt is not None:
                 self.attempt.streaming = False
                 self.attempt.describe(answer)
+                self.attempt.content(answered=answer)
             self.usage = _usage.find(answer)
         self.finish()
 

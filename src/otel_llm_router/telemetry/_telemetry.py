@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from opentelemetry._logs import LoggerProvider
 from opentelemetry.metrics import MeterProvider
@@ -17,6 +17,8 @@ from opentelemetry.trace import Span, TracerProvider
 
 from otel_llm_router import _sanitize
 from otel_llm_router.signals import attributes, events
+from otel_llm_router.signals.content import LIMIT, OFF
+from otel_llm_router.signals.content import Mode as ContentMode
 from otel_llm_router.signals.instruments import requests, resources, routing, self_telemetry
 from otel_llm_router.telemetry import (
     _audit,
@@ -44,6 +46,9 @@ from otel_llm_router.telemetry._queue import Queue
 from otel_llm_router.telemetry._recorder import Recorder
 from otel_llm_router.telemetry._request import Request
 
+if TYPE_CHECKING:
+    from otel_llm_router.telemetry._content import Policy
+
 _logger = logging.getLogger("otel_llm_router")
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -63,6 +68,8 @@ class Telemetry:
         label_limit: See option ``label_limit``.
         label_idle: See option ``label_idle``.
         attribution: See option ``attribution``.
+        content: Where prompts and completions are recorded, by the values of the standard variable.
+        content_limit: See option ``content_limit``.
     """
 
     def __init__(
@@ -76,6 +83,8 @@ class Telemetry:
         label_limit: int = 0,
         label_idle: float = IDLE,
         attribution: Iterable[str] = (),
+        content: ContentMode = OFF,
+        content_limit: int = LIMIT,
     ) -> None:
         self.genai_metrics: _genai.Names = genai_metrics
         self.foreign: _foreign.Rule = foreign
@@ -84,6 +93,8 @@ class Telemetry:
         """Takes what belongs on record; None where there is no audit trail."""
         self.inferences: _log_events.Inferences = "failed"
         self.access: _log_events.Access | None = None
+        self.content: Policy | None = None
+        self.capture_content(content, limit=content_limit)
         self.use(
             Recorder(
                 meter_provider=meter_provider,
@@ -102,6 +113,19 @@ class Telemetry:
         self.deployments = Deployments(recorder)
         self._warned: set[str] = set()
         self._over_budget: set[str] = set()
+
+    def capture_content(self, mode: ContentMode, *, limit: int = LIMIT) -> None:
+        """Record prompts and completions of calls that begin from now on, or none of them.
+
+        Args:
+            mode: Where, by the values of ``OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT``.
+            limit: See option ``content_limit``.
+        """
+        self.content = None
+        if mode != OFF:
+            from otel_llm_router.telemetry._content import Policy  # noqa: PLC0415  # for those who ask for it
+
+            self.content = Policy(mode, limit)
 
     # --- requests -------------------------------------------------------------------------------
 

@@ -71,10 +71,10 @@ class Usage:
 
 def get(holder: Any, name: str) -> Any:
     """Return a field of an object or mapping, or None."""
-    return _fields(holder)(name)
+    return fields_of(holder)(name)
 
 
-def _fields(holder: Any) -> Callable[[str], Any]:
+def fields_of(holder: Any) -> Callable[[str], Any]:
     """Return what gives a field of ``holder`` by its name, or None.
 
     Asking a pydantic model for what it has not is slow: it looks everywhere and then raises.
@@ -157,7 +157,7 @@ def read(usage: Any, source: Literal["reported", "estimated"] = "reported") -> U
             result.invalid += (name,)
         return number
 
-    fields = _fields(usage)
+    fields = fields_of(usage)
     result.input = take(_first(fields, _INPUT))
     result.output = take(_first(fields, _OUTPUT))
     result.cache_read = take(_detail(fields, _INPUT_DETAILS, "cached_tokens"))

@@ -84,6 +84,19 @@ async def test_a_providers_budget(make_router: Any, ask: Any, captured: testing.
     assert captured.value("llm_router.attempts") == providers["alpha"].record["attempts"] == 1
 
 
+async def test_a_deployments_budget(make_router: Any, ask: Any, captured: testing.Captured) -> None:
+    model = make_router.deployment("smart", "gpt-4o-mini", "alpha")
+    model["litellm_params"].update(max_budget=0.25, budget_duration="1d")
+    router = make_router(models=[model], num_retries=0)
+    await router.acompletion("smart", ask(alpha=[{}]))
+    assert captured.value("llm_router.budget.limit.usd", scope="deployment:alpha") == 0.25
+    router.cache.in_memory_cache.set_cache("deployment_spend:alpha:1d", 0.3)
+    with pytest.raises(Exception, match="budget"):
+        await router.acompletion("smart", ask(alpha=[{}]))
+    assert captured.value("llm_router.budget.used.usd", scope="deployment:alpha") == 0.3
+    assert len(captured.events("llm_router.budget.exceeded")) == 1
+
+
 async def test_an_answer_without_usage_is_not_one_with_none(
     make_router: Any, ask: Any, captured: testing.Captured
 ) -> None:

@@ -1,20 +1,27 @@
 """Whether prompts and completions are recorded.
 
-Room: `cli`. Ours records none; others that are installed may, some unless they are told not to.
+Room: `cli`. Ours records none unless the standard variable asks for it; others that are installed may, some unless
+they are told not to.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from otel_llm_router.cli.doctor._findings import Finding
 from otel_llm_router.cli.doctor._situation import Situation
+from otel_llm_router.distro import settings
+from otel_llm_router.signals.content import OFF, VARIABLE, Mode
 
 CHECK: Final = "content"
 
-_CAPTURE: Final = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
-_NO: Final = frozenset({"", "0", "false", "no", "off", "none", "no_content"})
+_WHERE: Final[Mapping[Mode, str]] = {
+    "SPAN_ONLY": "on spans",
+    "EVENT_ONLY": "as log events",
+    "SPAN_AND_EVENT": "on spans and as log events",
+}
+_NO: Final = frozenset({"0", "false", "no", "off", "none"})
 _YES: Final = frozenset({"1", "true", "yes", "on"})
 
 
@@ -23,19 +30,28 @@ def check(situation: Situation) -> Iterator[Finding]:
     environ = situation.environ
     names = situation.installed.distributions
     quiet = True
-    if environ.get(_CAPTURE, "").strip().lower() not in _NO:
+    mode, problem = settings.content_mode(environ)
+    if problem:
         quiet = False
         yield Finding(
             CHECK,
             "warn",
-            f"{_CAPTURE} is on: other GenAI instrumentations record prompts and completions; ours records none",
-            f"unset {_CAPTURE} unless that is meant",
+            f"{problem}; other instrumentations may take it for a yes",
+            f"set {VARIABLE} to one of its values, or unset it",
+        )
+    elif mode != OFF:
+        quiet = False
+        yield Finding(
+            CHECK,
+            "warn",
+            f"{VARIABLE}={mode}: prompts and completions are recorded {_WHERE[mode]}",
+            f"unset {VARIABLE} unless that is meant",
         )
     traceloop = any(
         name == "traceloop-sdk" or (name.startswith("opentelemetry-instrumentation-") and _needs(situation, name))
         for name in names
     )
-    if traceloop and environ.get("TRACELOOP_TRACE_CONTENT", "true").strip().lower() not in _NO - {""}:
+    if traceloop and environ.get("TRACELOOP_TRACE_CONTENT", "true").strip().lower() not in _NO:
         quiet = False
         yield Finding(
             CHECK,

@@ -186,6 +186,11 @@ class Whole:
             del self._tail[: -bodies.TAIL]
         return []
 
+    @property
+    def partial(self) -> bool:
+        """Whether it is too large to be read as a whole."""
+        return bool(self._tail)
+
     def end(self) -> list[Fields]:
         """Return the object, or the array's objects."""
         if self._tail:

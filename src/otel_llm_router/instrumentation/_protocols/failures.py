@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
+from otel_llm_router.telemetry.instrumenting import of_status
+
 _BY_CODE: Final[Mapping[str, str]] = {
     # OpenAI and those that speak its protocol
     "context_length_exceeded": "context_window",
@@ -44,19 +46,10 @@ _BY_CODE: Final[Mapping[str, str]] = {
     "internal": "server_error",
 }
 
-_BY_STATUS: Final[Mapping[int, str]] = {
-    401: "authentication",
-    403: "permission",
-    404: "not_found",
-    408: "timeout",
-    429: "rate_limit",
-    504: "timeout",
-}
-
 _TELLING: Final = frozenset({"context_window", "content_policy"})
 """What a code says better than the status it comes with."""
 
-_SERVER_ERRORS: Final = 500
+_ERRORS: Final = range(400, 600)
 
 
 def of_answer(status: int, fields: Mapping[str, Any] | None) -> str:
@@ -65,7 +58,7 @@ def of_answer(status: int, fields: Mapping[str, Any] | None) -> str:
         said = of_body(fields)
         if said in _TELLING:
             return said
-    return _BY_STATUS.get(status) or ("server_error" if status >= _SERVER_ERRORS else "bad_request")
+    return of_status(status) if status in _ERRORS else "server_error"
 
 
 def of_body(fields: Mapping[str, Any]) -> str:
@@ -86,6 +79,6 @@ def of_body(fields: Mapping[str, Any]) -> str:
                 status = int(code[:4])
         elif isinstance(code, int) and not isinstance(code, bool):
             status = code
-    if status is not None and status in range(400, 600):
+    if status is not None and status in _ERRORS:
         return of_answer(status, None)
     return "server_error"

@@ -60,6 +60,7 @@ class Call:
         ready: When the deployment was chosen, by ``perf_counter_ns``.
         stream_tagged: Whether the attempt's stream has been recognised.
         from_cache: Usage of the part of the answer that the response cache has, when it has not all.
+        asked: Arguments that the Router makes the call with.
     """
 
     level: Level
@@ -71,6 +72,7 @@ class Call:
     ready: int | None = None
     stream_tagged: bool = False
     from_cache: Any = None
+    asked: Any = None
 
     @property
     def calls_next(self) -> bool:
@@ -96,6 +98,7 @@ class Call:
             reason = "fallback" if level.fallback else "initial"
         self.attempt = level.request.begin_attempt(target, reason=reason, began=began, group=level.group)
         self.attempt.reads_answer = True
+        self.attempt.content(self.asked)
         otel_context.attach(self.attempt.context)  # until `calling` ends: what the call does is the attempt's
 
 

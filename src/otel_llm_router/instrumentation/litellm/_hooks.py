@@ -103,7 +103,7 @@ class Hooks(DecisionHooks, QueueHooks, BudgetHooks):
                 self._watch.missed("request")
             elif not level.request.ended:
                 level.calls += 1
-                call = Call(level)
+                call = Call(level, asked=kwargs)
         if call is None:
             return await wrapped(*args, **kwargs)
         with calling(call):

@@ -123,6 +123,12 @@ class Exchange:
         """Put the trace context into the request's headers."""
         propagate.inject(headers, self._parent)
 
+    def asked(self, body: Callable[[], Any]) -> None:
+        """Take what is asked, where that is asked for."""
+        content = self._attempt.content_kept
+        if content is not None:
+            content.asked_below(body())
+
     # --- the answer -----------------------------------------------------------------------------
 
     def answered(self, status: int, header: Header, *, decoded: bool = False, at_once: bool = False) -> None:
@@ -136,7 +142,9 @@ class Exchange:
         """
         attempt, call = self._attempt, self._call
         take_head(attempt, status, header)
-        self._reading = Reading(call.dialect, status, header, stream=call.stream, decoded=decoded)
+        content = attempt.content_kept
+        keep = None if content is None else content.below
+        self._reading = Reading(call.dialect, status, header, stream=call.stream, decoded=decoded, keep=keep)
         if self._own and self._reading.in_pieces:
             estimable = call.dialect == "openai" and call.operation != "embeddings"
             self._probe = _Probe(attempt, own_request=self._own_request, estimable=estimable, timed=not at_once)
@@ -289,4 +297,8 @@ def notice(
     if owner is not None:
         return Bystander(owner) if model_path(path) else None
     call = recognise(path, host, port, body)
-    return None if call is None else Exchange(call, retry=retry)
+    if call is None:
+        return None
+    exchange = Exchange(call, retry=retry)
+    exchange.asked(body)
+    return exchange

@@ -5,7 +5,7 @@ Room: `instrumentation`. Bytes come in the order in which the application gets t
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final, Protocol
 
 from otel_llm_router.instrumentation._protocols import answers, decoders, failures
 from otel_llm_router.instrumentation._protocols.answers import Piece
@@ -17,6 +17,14 @@ from otel_llm_router.instrumentation.wire._headers import Header
 ERROR: Final = 400
 
 
+class Keep(Protocol):
+    """What takes the content of an answer."""
+
+    def __call__(self, fields: Any, *, whole: bool) -> object:
+        """Take one object, of which not all may be there."""
+        ...
+
+
 class Reading:
     """What reads one answer.
 
@@ -26,13 +34,17 @@ class Reading:
         header: Look-up of the answer's headers.
         stream: Whether the answer was asked for in pieces.
         decoded: Whether the bytes come decompressed.
+        keep: Takes what the answer says to a reader, where that is asked for.
     """
 
-    def __init__(self, dialect: Dialect, status: int, header: Header, *, stream: bool, decoded: bool) -> None:
+    def __init__(
+        self, dialect: Dialect, status: int, header: Header, *, stream: bool, decoded: bool, keep: Keep | None = None
+    ) -> None:
         self._dialect: Dialect = dialect
         self._status = status
         self._decoder: decoders.Decoder | None = None
         self._stream = stream
+        self._keep = keep
         self._type = (header("content-type") or "").lower()
         self._readable = True
         self._decompress: _compression.Decompress | None = None
@@ -92,6 +104,8 @@ class Reading:
             self.failure = failures.of_answer(self._status, fields)
             return Piece()
         piece = answers.read(self._dialect, fields)
-        if piece.content and self._dialect == "openai" and isinstance(self._decoder, decoders.EventStream):
+        if self._keep is not None:
+            self._keep(fields, whole=not (isinstance(self._decoder, decoders.Whole) and self._decoder.partial))
+        elif piece.content and self._dialect == "openai" and isinstance(self._decoder, decoders.EventStream):
             self._decoder.quick = answers.is_plain
         return piece

@@ -6,6 +6,7 @@ Room: `signals`.
 from __future__ import annotations
 
 from otel_llm_router.signals._model import Option
+from otel_llm_router.signals.content import LIMIT
 
 GENAI_METRICS = Option(
     name="genai_metrics",
@@ -69,6 +70,18 @@ ATTRIBUTION = Option(
         "Whom tokens and cost are also counted for, and whose budgets are shown: any of these, with commas between "
         "them. Each becomes a label of `llm_router_attributed_*`, bounded by what the label declares; keys by their "
         "alias or a hash, never themselves."
+    ),
+)
+CONTENT_LIMIT = Option(
+    name="content_limit",
+    env="OTEL_LLM_ROUTER_CONTENT_LIMIT",
+    type="int",
+    default=LIMIT,
+    minimum=100,
+    maximum=100_000,
+    description=(
+        "Characters that are recorded of what a call is asked, of its system instructions, of its tools and of its answer, "
+        "each; only where `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT` asks for content. See [content.md](content.md)."
     ),
 )
 PROCESS_METRICS = Option(
