@@ -22,6 +22,7 @@ from otel_llm_router.cli.doctor import (
     _foreign,
     _hooks,
     _instrumentors,
+    _logs,
     _options,
     _port,
     _versions,
@@ -39,6 +40,7 @@ CHECKS: Final[tuple[tuple[str, Check], ...]] = (
     ("content", _content.check),
     ("workers", _workers.check),
     ("scrape", _port.check),
+    ("logs", _logs.check),
     ("collector", _collector.check),
     ("options", _options.check),
 )
