@@ -89,6 +89,21 @@ class Settings:
     exit_budget: float
     queue_bytes: int
     fast_path: bool
+    alerts: bool
+    alerts_webhook_url: str = field(repr=False)
+    alerts_relay_url: str
+    alerts_relay_token: str = field(repr=False)
+    alerts_slack_url: str = field(repr=False)
+    alerts_pagerduty_key: str = field(repr=False)
+    alerts_pagerduty_url: str
+    alerts_email: bool
+    alerts_email_to: str
+    alerts_email_from: str
+    alerts_smtp_host: str
+    alerts_smtp_port: int
+    alerts_smtp_user: str
+    alerts_smtp_password: str = field(repr=False)
+    alerts_escalate: int
     strict: bool
 
 

@@ -11,6 +11,7 @@ from types import ModuleType
 
 from otel_llm_router.signals._model import Option
 from otel_llm_router.signals.options import (
+    _alerts,
     _export,
     _general,
     _health,
@@ -21,6 +22,7 @@ from otel_llm_router.signals.options import (
     _scrape,
     _telemetry,
 )
+from otel_llm_router.signals.options._alerts import *
 from otel_llm_router.signals.options._export import *
 from otel_llm_router.signals.options._general import *
 from otel_llm_router.signals.options._health import *
@@ -46,6 +48,7 @@ OPTIONS: tuple[Option, ...] = (
     *_declared(_logs),
     *_declared(_log_files),
     *_declared(_export),
+    *_declared(_alerts),
     _general.STRICT,
 )
 """Every option, in the order of `docs/configuration.md`."""
