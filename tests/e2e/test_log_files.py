@@ -54,7 +54,7 @@ def run(lasting_application: Callable[..., Application], tmp_path_factory: pytes
     running = lasting_application("logging_app", variables=variables)
     with ThreadPoolExecutor(8) as pool:
         # A connection each, so that both workers serve.
-        list(pool.map(lambda number: httpx.get(f"{running.base}/ask/{number}"), range(REQUESTS)))
+        list(pool.map(httpx.get, [f"{running.base}/ask/{number}" for number in range(REQUESTS)]))
     running.stop()
     files = {
         stream: [
