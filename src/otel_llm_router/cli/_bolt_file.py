@@ -14,9 +14,7 @@ from pathlib import Path
 from typing import Final
 
 _PAGE: Final = struct.Struct("<QHHI")  # id, flags, count, overflow
-_META: Final = struct.Struct(
-    "<IIIIQQQQQQ"
-)  # magic, version, page size, flags, root, sequence, freelist, pages, txid, checksum
+_META: Final = struct.Struct("<IIIIQQQQQQ")  # magic, version, page size, flags, root, sequence, freelist, pages, txid, checksum
 _BRANCH: Final = struct.Struct("<IIQ")  # position, key size, page
 _LEAF: Final = struct.Struct("<IIII")  # flags, position, key size, value size
 _BUCKET: Final = struct.Struct("<QQ")  # root page, sequence
