@@ -20,7 +20,7 @@ events = structlog.get_logger()
 async def ask(request: Request) -> PlainTextResponse:
     number = int(request.path_params["number"])
     with router.request(model="smart"):
-        logger.warning("asked %d\nwith Bearer abcdefghijklmnopqrstuvwxyz", number)
+        logger.warning("asked %d\nwith sk-proj-a1B2c3D4e5F6a1B2c3D4e5F6", number)
         events.info("routed", number=number)
         if number % 10 == 9:
             raise HTTPException(502)
