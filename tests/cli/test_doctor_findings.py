@@ -74,6 +74,12 @@ def test_for_people_each_line_says_how_it_is() -> None:
         ("LITELLM_RUST", "1", "foreign", "warn", "LITELLM_RUST lets LiteLLM make calls outside Python"),
         ("OTEL_EXPORTER", "otlp_http", "foreign", "warn", "LiteLLM's own callback otel"),
         ("OTEL_TRACES_EXPORTER", "zipkin", "collector", "fail", "there is no exporter zipkin"),
+        ("OTEL_LLM_ROUTER_LOG_FILE", "stdout", "logs", "ok", "log lines go to stdout"),
+        ("OTEL_LLM_ROUTER_LOG_FILE", "new/", "logs", "ok", "a file for each stream in new"),
+        ("LOG_FILE", "app.log", "logs", "ok", "log lines go to app.log"),
+        ("OTEL_LLM_ROUTER_LOG_FILE", "/dev/null/app.log", "logs", "fail", "/dev/null is no directory"),
+        ("LOG_LEVEL", "WARNING", "options", "ok", "OTEL_LLM_ROUTER_LOG_LEVEL=warning (environment: LOG_LEVEL)"),
+        ("LOG_LEVEL", "chatty", "options", "ok", "OTEL_LLM_ROUTER_LOG_LEVEL=info (default)"),
         ("OTEL_TRACES_EXPORTER", "console", "collector", "ok", "traces go to exporter console"),
     ],
 )

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from otel_llm_router import environment_variables
-from otel_llm_router.distro import settings
+from otel_llm_router.distro import _logs, settings
 from otel_llm_router.signals import content, options
 
 
@@ -129,3 +129,41 @@ def test_what_is_no_path(path: str) -> None:
     found, problems = settings.read({"METRICS_ENDPOINT": path})
     assert found.scrape_path == "/metrics"
     assert problems[0].startswith(f"METRICS_ENDPOINT={path!r} is not allowed: it takes a path that begins with /")
+
+
+@pytest.mark.parametrize(
+    ("environ", "name", "value"),
+    [
+        ({"LOG_FILE": "a.log"}, "log_file", "a.log"),
+        ({"LOG_FILE": "a.log", "OTEL_LLM_ROUTER_LOG_FILE": "b.log"}, "log_file", "b.log"),
+        ({"LOG_LEVEL": "WARNING"}, "log_level", "warning"),
+        ({"LOG_LEVEL": "trace"}, "log_level", "info"),
+        ({"LOG_LEVEL": "error", "OTEL_LLM_ROUTER_LOG_LEVEL": "debug"}, "log_level", "debug"),
+        ({"LOG_FORMAT": "json"}, "log_format", "json"),
+        ({"LOG_FORMAT": "%(asctime)s %(message)s"}, "log_format", "auto"),
+        ({"DEBUG": "1"}, "log_debug", True),
+        ({"DEBUG": "express:*"}, "log_debug", False),
+    ],
+)
+def test_names_that_applications_use_in_their_own_way(environ: dict[str, str], name: str, value: object) -> None:
+    found, problems = settings.read(environ)
+    assert getattr(found, name) == value
+    assert problems == []
+
+
+def test_our_own_name_is_read_strictly() -> None:
+    _, (problem,) = settings.read({"OTEL_LLM_ROUTER_LOG_LEVEL": "trace", "LOG_LEVEL": "chatty"})
+    assert "OTEL_LLM_ROUTER_LOG_LEVEL='trace' is not allowed" in problem
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({}, {"application", "error", "audit"}),
+        ({"LOG_FILE": "a.log"}, {"application", "access", "error", "audit", "metrics"}),
+        ({"OTEL_LLM_ROUTER_LOG_STREAMS": "access, error"}, {"access", "error"}),
+        ({"LOG_FILE": "a.log", "OTEL_LLM_ROUTER_LOG_STREAMS": "audit"}, {"audit"}),
+    ],
+)
+def test_which_log_streams_there_are(environ: dict[str, str], expected: set[str]) -> None:
+    assert _logs.streams(settings.read(environ)[0]) == expected

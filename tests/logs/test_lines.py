@@ -17,6 +17,7 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from otel_llm_router.logs._fields import RESERVED, Entry, fields_of
 from otel_llm_router.logs._formats import as_json, pretty
+from otel_llm_router.logs._plain import MAX_TEXT
 from tests.logs.conftest import Logged, lines_of
 
 NASTY = (
@@ -206,6 +207,14 @@ def test_secrets_are_not_written():
     assert secret not in line
     assert "hunter2" not in line
     assert "abcdefghijklmnop" not in line
+
+
+@pytest.mark.parametrize("before", [0, 10, 20, 39, 41])
+def test_half_a_secret_is_not_written_where_a_text_is_cut(before: int):
+    secret = "sk-proj-" + "a1B2" * 8
+    line = as_json(fields_of(entry(f"{'x ' * ((MAX_TEXT - before) // 2)}{secret} and more", {})))
+    assert secret[:12] not in line
+    assert '"truncated":true' in line or "REDACTED" in line
 
 
 def test_pretty_text_has_the_stack_on_lines_of_its_own_and_nothing_that_acts():

@@ -110,8 +110,7 @@ class Configurator(BaseConfigurator):
         lifecycle.add([meter.shutdown], last=True)
         lifecycle.add_flush([tracer.force_flush, logger.force_flush])
         lifecycle.add_flush([meter.force_flush], last=True)
-        _logs.start(options, providers.logger, lifecycle, providers.settle)
-        _logs.summarise(options, reader, lifecycle)
+        _logs.start(options, providers.logger, lifecycle, reader, providers.settle)
         if options.scrape:
             _serve(options, reader, lifecycle, providers.meter)
 
@@ -137,7 +136,6 @@ class Configurator(BaseConfigurator):
                 error,
             )
             return
-        _logs.start(options, get_logger_provider(), lifecycle, lambda: None)
         provider = metrics.get_meter_provider()
         known: Mapping[str, Any] = resource_of(provider).attributes if isinstance(provider, MeterProvider) else {}
         trail = _audit.begin(options, known)
@@ -148,7 +146,7 @@ class Configurator(BaseConfigurator):
         if options.scrape and isinstance(provider, MeterProvider):
             reader = _scrape_reader()
             provider.add_metric_reader(reader)
-        _logs.summarise(options, reader, lifecycle)
+        _logs.start(options, get_logger_provider(), lifecycle, reader)
         if options.scrape:
             _serve(options, reader, lifecycle, provider)
 

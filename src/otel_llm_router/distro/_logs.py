@@ -50,16 +50,26 @@ def application_provider() -> LoggerProvider | None:
     return _application[-1] if _application else None
 
 
-def start(settings: Settings, provider: Any, lifecycle: Lifecycle, settle: Callable[[], object]) -> None:
+def start(
+    settings: Settings,
+    provider: Any,
+    lifecycle: Lifecycle,
+    reader: ScrapeReader | None,
+    settle: Callable[[], object] = lambda: None,
+) -> None:
     """Begin to make and to write what the options ask for.
 
     Args:
         settings: The options.
         provider: The logger provider that records of ours are emitted on.
         lifecycle: Runs what is to be done at the end.
+        reader: What a scrape reads, and summaries too; without it there are none.
         settle: Records what has ended and has not been recorded yet.
     """
     chosen = streams(settings)
+    if reader is not None and "metrics" in chosen:
+        settle = _summarised(settings, reader, settle)
+        lifecycle.add([settle])
     telemetry.default.inferences = settings.log_inferences
     if "access" in chosen:
         found, problems = shares(settings.log_access_sample)
@@ -82,16 +92,19 @@ def start(settings: Settings, provider: Any, lifecycle: Lifecycle, settle: Calla
         lifecycle.add_flush([partial(_flushed, written, settle)])
 
 
-def summarise(settings: Settings, reader: ScrapeReader | None, lifecycle: Lifecycle) -> None:
-    """Begin the stream of summaries, where it is wanted; they need what a scrape reads."""
-    if reader is None or "metrics" not in streams(settings):
-        return
-    with guard("summaries"):
-        from otel_llm_router.distro._summary import Summary  # noqa: PLC0415  # where they are wanted
+def _summarised(settings: Settings, reader: ScrapeReader, settle: Callable[[], object]) -> Callable[[], object]:
+    """Begin the stream of summaries; return what settles, and then says what has not been said."""
+    from otel_llm_router.distro._summary import Summary  # noqa: PLC0415  # where they are wanted
 
-        summary = Summary(reader.points, settings.log_summary_interval)
+    summary = Summary(reader.points, settings.log_summary_interval)
+    with guard("summaries"):
         summary.start()
-        lifecycle.add([summary.say])
+
+    def settled() -> None:
+        settle()
+        summary.say(rest=True)
+
+    return settled
 
 
 def _written(settings: Settings, chosen: frozenset[str]) -> Streams:

@@ -60,11 +60,11 @@ class Summary:
             time.sleep(self._interval)
             self.say()
 
-    def say(self) -> None:
-        """Say what was counted since the last time, if anything ever was."""
+    def say(self, *, rest: bool = False) -> None:
+        """Say what was counted since the last time, if anything ever was; or, for the ``rest``, if there is something new."""
         with guard("summaries"), self._turn:
             now, at = self._counted(), time.monotonic()
-            if not any(now.values()):
+            if not any(now.values()) or (rest and all(now[one] == self._before.get(one, 0) for one in _CHANGES)):
                 return
             values: dict[Attribute, object] = {one: int(now[one] - self._before.get(one, 0)) for one in _CHANGES}
             values[attributes.SUMMARY_SECONDS] = round(at - self._at, 3)

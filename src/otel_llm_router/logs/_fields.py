@@ -108,7 +108,7 @@ def fields_of(entry: Entry) -> dict[str, Any]:
         **_service(entry.resource, plain),
     }
     if entry.event_name:
-        found["event_name"] = plain.text(entry.event_name)
+        found["event_name"] = plain.value("event_name", entry.event_name)
     kind = _event_type(entry)
     if kind:
         found["event_type"] = kind

@@ -14,6 +14,7 @@ import logging
 import os
 import sys
 from collections.abc import Generator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -100,10 +101,11 @@ class Files:
     terminal = False
 
     def __init__(self, where: str, *, max_bytes: int, backups: int) -> None:
+        from otel_llm_router.logs._rotating import Rotating  # noqa: PLC0415  # where files are written; not at the exit
+
+        self._make = partial(Rotating, max_bytes=max_bytes, backups=backups)
         self._where = Path(where).expanduser()
         self.shared = not is_directory(where)
-        self._max_bytes = max_bytes
-        self._backups = backups
         self._open: dict[Path, Rotating] = {}
 
     def path(self, stream: str) -> Path:
@@ -116,10 +118,8 @@ class Files:
         path = self.path(stream)
         rotating = self._open.get(path)
         if rotating is None:
-            from otel_llm_router.logs._rotating import Rotating  # noqa: PLC0415  # where files are written
-
             path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-            rotating = self._open[path] = Rotating(path, max_bytes=self._max_bytes, backups=self._backups)
+            rotating = self._open[path] = self._make(path)
         rotating.append(lines)
 
     def begin_again(self) -> None:

@@ -2,6 +2,8 @@
 
 Room: `logs`. Whatever an application has put into a record comes in: numbers that are none, lists that hold themselves, text that
 no encoder takes, secrets. What JSON knows goes out, bounded and redacted.
+
+Each value is first made plain, then looked through for secrets as a whole, and only then cut: half a secret looks like none.
 """
 
 from __future__ import annotations
@@ -33,74 +35,87 @@ class Plain:
 
     def __init__(self) -> None:
         self.cut = False
-        self._characters = MAX_CHARACTERS
+        self._seen = MAX_CHARACTERS
+        self._written = MAX_CHARACTERS
         self._values = MAX_VALUES
 
-    def mapping(self, given: Mapping[Any, Any], depth: int = 0) -> dict[str, Any]:
+    def mapping(self, given: Mapping[Any, Any]) -> dict[str, Any]:
         """Return a mapping with texts as keys and plain values."""
         found: dict[str, Any] = {}
         for key, value in given.items():
             if len(found) >= MAX_ITEMS or self._values <= 0:
                 self.cut = True
                 break
-            name = self.text(redaction.text(_sanitize.text(key)))
-            found[name] = self.value(name, value, depth)
+            name = self._name(key)
+            found[name] = self.value(name, value)
         return found
 
-    def value(self, key: str, given: object, depth: int = 0) -> Any:
+    def value(self, key: str, given: object) -> Any:
         """Return the plain value of what is called ``key``."""
+        return self._cut(redaction.value(key, self._plain(given, 0)))
+
+    def _plain(self, given: object, depth: int) -> Any:
         self._values -= 1
-        if self._characters <= 0:
-            self.cut = True
-            return CUT
-        shown = redaction.value(key, given if not isinstance(given, str) else _bounded(given))
-        if shown is None or shown is True or shown is False:
-            return shown
-        if isinstance(shown, str):
-            return self.text(shown)
-        if isinstance(shown, int):
-            return int(shown) if -_MAX_INTEGER <= shown < _MAX_INTEGER else self.text(_sanitize.text(shown))
-        if isinstance(shown, float):
-            number = float(shown)
+        if given is None or given is True or given is False:
+            return given
+        if isinstance(given, str):
+            return self._text(given)
+        if isinstance(given, int):
+            return int(given) if -_MAX_INTEGER <= given < _MAX_INTEGER else self._text(_sanitize.text(given))
+        if isinstance(given, float):
+            number = float(given)
             return number if math.isfinite(number) else str(number)
-        if isinstance(shown, Mapping) or (isinstance(shown, Iterable) and not isinstance(shown, (bytes, bytearray))):
-            return self._several(key, cast("Any", shown), depth + 1)
-        if isinstance(shown, (bytes, bytearray)):
-            shown = bytes(shown[: MAX_TEXT + 1]).decode("utf-8", "replace")
-        return self.text(redaction.text(_sanitize.prose(shown, MAX_CHARACTERS)))
+        if isinstance(given, (bytes, bytearray)):
+            return self._text(bytes(given[:MAX_CHARACTERS]).decode("utf-8", "replace"))
+        if isinstance(given, (Mapping, list, tuple, set, frozenset)):
+            return self._several(cast("Any", given), depth + 1)
+        return self._text(_sanitize.prose(given, MAX_CHARACTERS))
 
-    def text(self, given: str) -> str:
-        """Return text that can be encoded, within the bounds of a text and of the record."""
-        room = min(MAX_TEXT, self._characters)
-        if len(given) > room:
-            self.cut = True
-            if room <= 0:
-                return CUT
-        shown = _sanitize.prose(given, room or 1)
-        self._characters -= len(shown)
-        return shown
-
-    def _several(self, key: str, given: Any, depth: int) -> Any:
-        if depth > MAX_DEPTH or self._values <= 0:
+    def _several(self, given: Any, depth: int) -> Any:
+        if depth > MAX_DEPTH:
             self.cut = True
             return CUT
+        members: dict[str, Any] = {}
+        items: list[Any] = []
+        named = isinstance(given, Mapping)
         try:
-            if isinstance(given, Mapping):
-                return self.mapping(cast("Mapping[Any, Any]", given), depth)
-            if not isinstance(given, (list, tuple, set, frozenset)):
-                return self.text(redaction.text(_sanitize.prose(given, MAX_CHARACTERS)))
-            items: list[Any] = []
-            for item in cast("Iterable[Any]", given):
-                if len(items) >= MAX_ITEMS or self._values <= 0:
+            for one in cast("Iterable[Any]", given.items() if named else given):
+                if len(members) + len(items) >= MAX_ITEMS or self._values <= 0:
                     self.cut = True
                     break
-                items.append(self.value(key, item, depth))
-        except Exception:  # noqa: BLE001  # somebody else's mapping
+                if named:
+                    members[self._name(one[0])] = self._plain(one[1], depth)
+                else:
+                    items.append(self._plain(one, depth))
+        except Exception:  # noqa: BLE001  # somebody else's mapping, or one that changes meanwhile
             return _sanitize.UNPRINTABLE
-        else:
-            return items
+        return members if named else items
 
+    def _name(self, key: object) -> str:
+        return self._cut(redaction.text(_sanitize.text(key)))
 
-def _bounded(given: str) -> str:
-    """Return text of a length that can be looked through for secrets; what is cut off is gone."""
-    return given if len(given) <= MAX_CHARACTERS else given[:MAX_CHARACTERS]
+    def _text(self, given: str) -> str:
+        """Return text that can be encoded, to be looked through for secrets."""
+        if self._seen <= 0:
+            self.cut = True
+            return CUT
+        if len(given) > MAX_CHARACTERS:
+            self.cut = True
+        shown = _sanitize.prose(given, MAX_CHARACTERS)
+        self._seen -= len(shown)
+        return shown
+
+    def _cut(self, shown: Any) -> Any:
+        """Return a plain value within the bounds of a text and of the record."""
+        if isinstance(shown, str):
+            room = max(1, min(MAX_TEXT, self._written))
+            if len(shown) > room:
+                self.cut = True
+                shown = shown[: room - 1] + CUT
+            self._written -= len(shown)
+            return shown
+        if isinstance(shown, dict):
+            return {key: self._cut(one) for key, one in cast("dict[str, Any]", shown).items()}
+        if isinstance(shown, (list, tuple)):
+            return [self._cut(one) for one in cast("list[Any]", shown)]
+        return shown

@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 
 from opentelemetry.sdk._logs import LogRecordProcessor, ReadWriteLogRecord
 
+from otel_llm_router import redaction
 from otel_llm_router.logs._fields import Entry, fields_of
 from otel_llm_router.logs._formats import Format, as_json
 from otel_llm_router.logs._places import Place
@@ -73,6 +74,8 @@ class Streams(LogRecordProcessor):
         self._line = line
         self._diverted: dict[str, Callable[[Mapping[str, Any]], None]] = {}
         self._failed: set[str] = set()
+        # Loaded now: a process that is forked while the writer's thread imports would wait for ever.
+        redaction.value("message", "text")
         self._writer: Writer[Entry] = Writer(self._write, self._dropped, guard)
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=place.begin_again)

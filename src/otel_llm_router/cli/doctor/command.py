@@ -23,6 +23,7 @@ from otel_llm_router.cli.doctor import (
     _foreign,
     _hooks,
     _instrumentors,
+    _logs,
     _options,
     _port,
     _versions,
@@ -41,6 +42,7 @@ CHECKS: Final[tuple[tuple[str, Check], ...]] = (
     ("audit", _audit.check),
     ("workers", _workers.check),
     ("scrape", _port.check),
+    ("logs", _logs.check),
     ("collector", _collector.check),
     ("options", _options.check),
 )
