@@ -34,6 +34,8 @@ ELSEWHERE = {
     "llm_router.health.state",
     "llm_router.telemetry.delivered",
     "llm_router.telemetry.emitted",
+    "llm_router.telemetry.recovered",
+    "llm_router.telemetry.spooled",
     "llm_router.telemetry.resent",
     "llm_router.telemetry.workers",
     "llm_router.cache.server.evictions",

@@ -6,14 +6,13 @@ Room: `distro`. Servers that start worker processes are told from those that ser
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
 from otel_llm_router._otel_compat import resource_of
-from otel_llm_router.distro.resource import DEFAULT_SERVICE_NAME
+from otel_llm_router.distro.resource import identity
 from otel_llm_router.distro.settings import Settings
 from otel_llm_router.export import workers
 from otel_llm_router.export.scrape import ScrapeReader
@@ -71,12 +70,8 @@ def join(options: Settings, reader: ScrapeReader | None, server: ScrapeServer | 
 
 
 def _key(options: Settings, provider: Any) -> str:
-    attributes = resource_of(provider).attributes
-    name = str(attributes.get("service.name", ""))
-    # Nobody has said what service this is: others that nobody has named are not the same.
-    place = os.getcwd() if name == DEFAULT_SERVICE_NAME else ""  # noqa: PTH109  # text
-    namespace = str(attributes.get("service.namespace", ""))
-    return workers.key(namespace, name, place, options.scrape_host, str(options.scrape_port), workers.network())
+    who = identity(resource_of(provider).attributes)
+    return workers.key(*who, options.scrape_host, str(options.scrape_port), workers.network())
 
 
 def _watch(found: Workers) -> None:

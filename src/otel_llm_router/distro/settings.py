@@ -77,6 +77,8 @@ class Settings:
     logs_fields: bool
     exit_budget: float
     queue_bytes: int
+    spool_dir: str
+    spool_bytes: int
     fast_path: bool
     strict: bool
 

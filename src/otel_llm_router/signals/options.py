@@ -6,6 +6,7 @@ a flag as well. The standard ``OTEL_*`` variables are honoured and not repeated 
 
 from __future__ import annotations
 
+from otel_llm_router.signals import _options_spool
 from otel_llm_router.signals._model import Option
 
 DISABLED = Option(
@@ -468,6 +469,7 @@ OPTIONS = (
     LOGS_FIELDS,
     EXIT_BUDGET,
     QUEUE_BYTES,
+    *_options_spool.OPTIONS,
     FAST_PATH,
     STRICT,
 )
