@@ -163,7 +163,7 @@ def _serve(options: Settings, reader: ScrapeReader | None, lifecycle: Lifecycle,
             if checker is not None and answers is not None:
                 workers.question("health", checker.brief)
                 answers.gather_health(partial(workers.ask, "health"))
-            lifecycle.add([workers.close])
+            lifecycle.add([workers.close], local=True)
             url = workers.url
         elif server is not None:
             url = server.insist()

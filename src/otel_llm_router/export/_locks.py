@@ -33,8 +33,8 @@ else:
         return False
 
 
-WAIT_SECONDS: Final = 1.0
-"""How long to wait for a lock that is held for moments only."""
+WAIT_SECONDS: Final = 3.0
+"""How long to wait for a lock that is held for moments only; a machine that is overloaded makes seconds of them."""
 _LOOK_SECONDS: Final = 0.005
 
 
