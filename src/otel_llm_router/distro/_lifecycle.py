@@ -19,7 +19,7 @@ from typing import Final
 
 from otel_llm_router.distro import _children, _signals, _uvicorn
 from otel_llm_router.export._ending import Ending
-from otel_llm_router.telemetry.instrumenting import guard
+from otel_llm_router.telemetry.instrumenting import guard, when_stopped
 
 Work = Callable[[], object]
 Flush = Callable[[int], object]
@@ -92,9 +92,7 @@ class Lifecycle:
         self._spent = (0.0, 0.0)
         self.ending.deadline = None
 
-    def add(
-        self, work: Sequence[Work], *, inherited: bool = True, last: bool = False, local: bool = False
-    ) -> None:
+    def add(self, work: Sequence[Work], *, inherited: bool = True, last: bool = False, local: bool = False) -> None:
         """Add closing work; each piece runs in a thread of its own, beside the others.
 
         Args:
@@ -125,7 +123,8 @@ class Lifecycle:
         """Run the work at every end of the process that leaves a chance to."""
         atexit.register(self.close)
         _signals.arm(self.close)
-        _uvicorn.arm(self)
+        when_stopped(self.flush)
+        _uvicorn.arm()
 
     def close(self) -> None:
         """Run the work, if it has not been run, and return when it is done or the budget is spent."""
