@@ -9,10 +9,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from opentelemetry.sdk.metrics.export import (
-    ExponentialHistogram,
     ExponentialHistogramDataPoint,
     Gauge,
-    Histogram,
     HistogramDataPoint,
     Metric,
     MetricsData,
@@ -56,8 +54,6 @@ def snapshot_of(data: MetricsData, own_scope: str) -> Snapshot:
 
 def _add(found: dict[Description, dict[Labels, Point]], metric: Metric, extra: Labels, *, own: bool) -> None:
     shape = _shape(metric)
-    if shape is None:
-        return
     if own:
         merge = _RULES.get(metric.name, Merge.SUM.value)
     else:
@@ -84,13 +80,13 @@ def _add(found: dict[Description, dict[Labels, Point]], metric: Metric, extra: L
         found.setdefault(description, {}).setdefault(labels, made)
 
 
-def _shape(metric: Metric) -> Shape | None:
+def _shape(metric: Metric) -> Shape:
     data = metric.data
     if isinstance(data, Sum):
         return "counter" if data.is_monotonic else "up_down_counter"
     if isinstance(data, Gauge):
         return "gauge"
-    return "histogram" if isinstance(data, (Histogram, ExponentialHistogram)) else None
+    return "histogram"
 
 
 def _rules() -> Mapping[str, str]:
