@@ -23,6 +23,7 @@ until it arrives, the bound pushes it out, or the process ends (`OTEL_LLM_ROUTER
 request that was sent whole and not answered may have arrived, and is sent again once the collector answers;
 `llm_router_telemetry_resent_total` counts its records, so that many may be there twice. For spans and log records,
 `llm_router_telemetry_emitted_total` is the sum of `..._delivered_total` and `..._dropped_total` by reason, once nothing waits.
+With a disk behind the queue ([exporting.md](exporting.md)) what waits there, and what was recovered from it, count as well.
 """
 
 

@@ -194,6 +194,37 @@ def work():
         router.error("oops", component="application")
 """
 
+SERVER = """
+import asyncio, os, sys
+from starlette.applications import Starlette
+from otel_llm_router import telemetry as router
+from opentelemetry import trace
+
+app = Starlette()
+
+async def serve():
+    incoming, said = asyncio.Queue(), asyncio.Queue()
+    life = asyncio.create_task(app({"type": "lifespan", "asgi": {"version": "3.0"}}, incoming.get, said.put))
+    await incoming.put({"type": "lifespan.startup"})
+    print((await said.get())["type"], flush=True)
+    trace.get_tracer("t").start_span("served").end()
+    await incoming.put({"type": "lifespan.shutdown"})
+    print((await said.get())["type"], flush=True)
+    os._exit(0)
+
+asyncio.run(serve())
+"""
+
+
+def test_a_server_that_ends_without_exit_handlers_but_ends_the_lifespan(
+    over_http: HttpCollector, tmp_path: Path
+) -> None:
+    with running([sys.executable, "-c", SERVER], tmp_path, f"http://127.0.0.1:{over_http.port}") as process:
+        said, errors = process.communicate(timeout=60)
+    assert said.split() == ["lifespan.startup.complete", "lifespan.shutdown.complete"], errors
+    assert over_http.taken.span_names() == {"served": 1}
+
+
 QUIET = {"uvicorn": ("--lifespan", "on", "--log-level", "warning"), "gunicorn": ("--log-level", "warning")}
 
 

@@ -10,6 +10,7 @@ class Accounts:
 
     def __init__(self) -> None:
         self.left: Counter[str] = Counter()
+        self.found: Counter[str] = Counter()
         self.arrived: Counter[str] = Counter()
         self.again: Counter[str] = Counter()
         self.lost: Counter[tuple[str, str]] = Counter()
@@ -30,7 +31,13 @@ class Accounts:
     def failed(self, signal: str, reason: str) -> None:
         self.failures[signal, reason] += 1
 
-    def balanced(self) -> bool:
-        """Whether all that was emitted was delivered or dropped."""
-        lost = {signal: sum(n for (of, _), n in self.lost.items() if of == signal) for signal in self.left}
-        return all(self.left[signal] == self.arrived[signal] + lost[signal] for signal in self.left)
+    def recovered(self, signal: str, records: int) -> None:
+        self.found[signal] += records
+
+    def balanced(self, **on_disk: int) -> bool:
+        """Whether all that was emitted or taken over was delivered or dropped, or waits on disk."""
+        lost = {signal: sum(n for (of, _), n in self.lost.items() if of == signal) for signal in self.left | self.found}
+        return all(
+            self.left[signal] + self.found[signal] == self.arrived[signal] + lost[signal] + on_disk.get(signal, 0)
+            for signal in self.left | self.found
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families
 
 from otel_llm_router import signals
+from otel_llm_router.aggregation import HistogramPoint
 from otel_llm_router.export.scrape import ScrapeReader
 from otel_llm_router.telemetry import Telemetry
 
@@ -117,18 +119,28 @@ def test_one_name_of_two_kinds_is_shown_as_one_and_said(caplog: pytest.LogCaptur
     assert "muddle" in caplog.text
 
 
-def test_an_exponential_histogram_does_not_break_the_scrape(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("of_several", [False, True])
+def test_an_exponential_histogram_has_buckets_of_powers_of_two(of_several: bool) -> None:
     reader = ScrapeReader(OURS)
     provider = provider_with(
         reader, views=[View(instrument_name="exp", aggregation=ExponentialBucketHistogramAggregation())]
     )
     meter = provider.get_meter("app")
-    meter.create_histogram("exp").record(1)
+    exponential = meter.create_histogram("exp")
+    for value in (0, 0.0001, 0.75, 1, 1.5, 2, 3, 1e12):
+        exponential.record(value)
     meter.create_counter("fine").add(1)
-    names = {name for name, _ in samples(reader.render()[0])}
-    assert "fine_total" in names
-    assert not any(name.startswith("exp") for name in names)
-    assert "exp" in caplog.text
+    if of_several:  # as a worker says it to the others
+        live, _ = reader.local(observe=True)
+        (points,) = (found for one, found in live.items() if one.name == "exp")
+        ((bounds, buckets),) = ((one.bounds, one.buckets) for one in points.values() if isinstance(one, HistogramPoint))
+        totals = dict(zip((*bounds, float("inf")), accumulate(buckets), strict=True))
+    else:
+        found = samples(reader.render()[0])
+        assert any(name == "fine_total" for name, _ in found)
+        totals = {float(dict(labels)["le"]): value for (name, labels), value in found.items() if name == "exp_bucket"}
+    wanted = {2**-10: 2, 0.5: 2, 1: 4, 2: 6, 4: 7, 2**20: 7, float("inf"): 8}
+    assert {bound: totals[bound] for bound in wanted} == wanted
 
 
 def test_a_lone_surrogate_does_not_break_the_scrape() -> None:

@@ -17,7 +17,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from prometheus_client.core import Metric
 
 from benchmarks.faults.certificates import certificate
-from otel_llm_router.export import _http, _json, _tls, asgi
+from otel_llm_router.export import _files, _http, _json, asgi
 from otel_llm_router.export._access import Access
 from otel_llm_router.export._messages import Request, Response
 from otel_llm_router.export._tls import Certificates, Contexts
@@ -144,7 +144,7 @@ def test_tls_and_a_certificate_that_changes(
     assert httpx.get(f"{url}/metrics", verify=trusting(old[0])).status_code == 200
     with pytest.raises(httpx.HTTPError):
         httpx.get(url.replace("https", "http"))
-    monkeypatch.setattr(_tls, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(_files, "LOOK_SECONDS", 0.0)
     other = tmp_path / "other.pem"
     other.write_text(Path(new[0]).read_text() + Path(new[1]).read_text())
     other.replace(used)

@@ -19,7 +19,7 @@ from opentelemetry.trace import set_tracer_provider
 
 from otel_llm_router import telemetry
 from otel_llm_router._otel_compat import BaseConfigurator, resource_of
-from otel_llm_router.distro import _audit, _logs, _processes, _sdk, _server, resource, settings
+from otel_llm_router.distro import _audit, _logs, _processes, _sdk, _server, _spool, resource, settings
 from otel_llm_router.distro._lifecycle import Lifecycle
 from otel_llm_router.distro.settings import Settings
 from otel_llm_router.export.otlp import silence_exporters
@@ -75,14 +75,17 @@ class Configurator(BaseConfigurator):
 
     def _from_environment(self, options: Settings, lifecycle: Lifecycle, version: str | None) -> None:
         reader = _scrape_reader() if options.scrape and settings.with_prometheus() else None
+        own, accounts = resource.build(version), _Accounts()
+        spool = _spool.make(options, own, accounts)
         providers = _sdk.build(
-            resource.build(version),
+            own,
             [reader] if reader else [],
-            _Accounts(),
+            accounts,
             fast=options.fast_path,
             label_idle=options.label_idle,
             ending=lifecycle.ending,
             queue_bytes=options.queue_bytes,
+            spool=spool,
         )
         silence_exporters()  # not before: what they say of their variables, nobody else says
         for problem in providers.problems:
@@ -100,6 +103,8 @@ class Configurator(BaseConfigurator):
                 label_idle=options.label_idle,
             )
         )
+        if spool is not None:
+            _spool.observe(spool)
         tracer, meter, logger = providers.all()
         trail = _audit.begin(options, providers.logger.resource.attributes)
         end_logs = logger.shutdown
@@ -175,7 +180,7 @@ def _serve(options: Settings, reader: ScrapeReader | None, lifecycle: Lifecycle,
             if checker is not None and answers is not None:
                 workers.question("health", checker.brief)
                 answers.gather_health(partial(workers.ask, "health"))
-            lifecycle.add([workers.close])
+            lifecycle.add([workers.close], local=True)
             url = workers.url
         elif server is not None:
             url = server.insist()
@@ -205,6 +210,9 @@ class _Accounts:
 
     def failed(self, signal: str, reason: str) -> None:
         _count(self_telemetry.EXPORT_FAILURES, 1, signal, reason)
+
+    def recovered(self, signal: str, records: int) -> None:
+        _count(self_telemetry.RECOVERED, records, signal)
 
 
 def _count(instrument: Instrument, records: int, *labels: str) -> None:

@@ -19,7 +19,7 @@ from typing import Final
 
 from otel_llm_router.distro import _children, _signals, _uvicorn
 from otel_llm_router.export._ending import Ending
-from otel_llm_router.telemetry.instrumenting import guard
+from otel_llm_router.telemetry.instrumenting import guard, when_stopped
 
 Work = Callable[[], object]
 Flush = Callable[[int], object]
@@ -27,6 +27,8 @@ Flush = Callable[[int], object]
 
 FIRST: Final = 0.5
 """Share of the budget that the last work waits for the others: metrics say what became of the other signals."""
+LOCAL_SECONDS: Final = 5.0
+"""How long local work may take at most: it waits for nobody else, and takes moments where the machine has time for it."""
 RECENT: Final = 5.0
 """Seconds for which a flush at a server's stop counts as part of the process's end."""
 
@@ -76,7 +78,7 @@ class Lifecycle:
     def __init__(self, budget: float) -> None:
         self.ending = Ending()
         self._budget = budget
-        self._inherited: list[tuple[Work, bool]] = []
+        self._inherited: list[tuple[Work, bool, bool]] = []
         self._flushes: list[Flush] = []
         self._flush_last: list[Flush] = []
         self._begin()
@@ -86,21 +88,23 @@ class Lifecycle:
     def _begin(self) -> None:
         self._first: list[_Closing] = []
         self._last: list[_Closing] = []
+        self._local: list[_Closing] = []
         self._spent = (0.0, 0.0)
         self.ending.deadline = None
 
-    def add(self, work: Sequence[Work], *, inherited: bool = True, last: bool = False) -> None:
+    def add(self, work: Sequence[Work], *, inherited: bool = True, last: bool = False, local: bool = False) -> None:
         """Add closing work; each piece runs in a thread of its own, beside the others.
 
         Args:
             work: What to call.
             inherited: Whether a forked child has the same work to do at its own end.
             last: Whether it waits for the work that is not, for a part of the budget.
+            local: Whether it has nothing to do with a collector, and is waited for beyond the budget.
         """
         for one in work:
             if inherited:
-                self._inherited.append((one, last))
-            (self._last if last else self._first).append(_Closing(one))
+                self._inherited.append((one, last, local))
+            (self._local if local else self._last if last else self._first).append(_Closing(one))
 
     def add_flush(self, flushes: Sequence[Flush], *, last: bool = False) -> None:
         """Add what delivers what is buffered without closing anything."""
@@ -111,21 +115,23 @@ class Lifecycle:
         work, self._inherited = self._inherited, []
         self._begin()
         with guard("fork"):
-            for one, last in work:
-                self.add([one], last=last)
+            for one, last, local in work:
+                self.add([one], last=last, local=local)
             _children.arm(self)
 
     def arm(self) -> None:
         """Run the work at every end of the process that leaves a chance to."""
         atexit.register(self.close)
         _signals.arm(self.close)
-        _uvicorn.arm(self)
+        when_stopped(self.flush)
+        _uvicorn.arm()
 
     def close(self) -> None:
         """Run the work, if it has not been run, and return when it is done or the budget is spent."""
         # Each call does it all: a signal may come while the call before it waits, which then goes on after this one.
         deadline = self.ending.begin(self._left())
-        for one in self._first:
+        local_deadline = time.monotonic() + LOCAL_SECONDS
+        for one in (*self._local, *self._first):
             one.begin()
         until = deadline - self._budget * (1 - FIRST)
         for one in self._first:
@@ -134,6 +140,8 @@ class Lifecycle:
             one.begin()
         for one in (*self._last, *self._first):
             one.finished(deadline)
+        for one in self._local:
+            one.finished(max(deadline, local_deadline))
 
     def _left(self) -> float:
         when, seconds = self._spent

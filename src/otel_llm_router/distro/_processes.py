@@ -6,20 +6,19 @@ Room: `distro`. Servers that start worker processes are told from those that ser
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
 from otel_llm_router._otel_compat import resource_of
-from otel_llm_router.distro.resource import DEFAULT_SERVICE_NAME
+from otel_llm_router.distro.resource import identity
 from otel_llm_router.distro.settings import Settings
 from otel_llm_router.export import workers
 from otel_llm_router.export.scrape import ScrapeReader
 from otel_llm_router.export.server import ScrapeServer
 from otel_llm_router.export.workers import Workers
-from otel_llm_router.telemetry.instrumenting import guard
+from otel_llm_router.telemetry.instrumenting import guard, when_stopped
 
 _logger = logging.getLogger("otel_llm_router")
 
@@ -71,12 +70,8 @@ def join(options: Settings, reader: ScrapeReader | None, server: ScrapeServer | 
 
 
 def _key(options: Settings, provider: Any) -> str:
-    attributes = resource_of(provider).attributes
-    name = str(attributes.get("service.name", ""))
-    # Nobody has said what service this is: others that nobody has named are not the same.
-    place = os.getcwd() if name == DEFAULT_SERVICE_NAME else ""  # noqa: PTH109  # text
-    namespace = str(attributes.get("service.namespace", ""))
-    return workers.key(namespace, name, place, options.scrape_host, str(options.scrape_port), workers.network())
+    who = identity(resource_of(provider).attributes)
+    return workers.key(*who, options.scrape_host, str(options.scrape_port), workers.network())
 
 
 def _watch(found: Workers) -> None:
@@ -86,7 +81,7 @@ def _watch(found: Workers) -> None:
         for owner, method in places:
             wrapt.when_imported(module)(partial(_before, owner, method, found.manage))
     wrapt.when_imported("hypercorn.run")(partial(_before_hypercorn, found.manage))
-    wrapt.when_imported("uvicorn.server")(partial(_after_serving, found.leave_behind))
+    when_stopped(found.leave_behind)  # the process may end by a signal that nobody handles
     wrapt.when_imported("multiprocessing.util")(partial(_at_exit, found.leave_behind))
 
 
@@ -114,21 +109,6 @@ def _before_hypercorn(manage: Callable[[], None], module: Any) -> None:
             return original(config, *args, **kwargs)
 
         module.run = run
-
-
-def _after_serving(leave_behind: Callable[[], None], module: Any) -> None:
-    """Leave behind what was counted when uvicorn has served: it may end by a signal that nobody handles."""
-    with guard("worker processes"):
-        original = module.Server.shutdown
-
-        async def shutdown(self: Any, *args: Any, **kwargs: Any) -> Any:
-            try:
-                return await original(self, *args, **kwargs)
-            finally:
-                with guard("worker processes"):
-                    leave_behind()
-
-        module.Server.shutdown = shutdown
 
 
 def _at_exit(leave_behind: Callable[[], None], module: Any) -> None:

@@ -35,6 +35,7 @@ from otel_llm_router.telemetry.instrumenting import SCOPE, guard
 
 if TYPE_CHECKING:
     from otel_llm_router.export._pushing import Pushing
+    from otel_llm_router.export._spool import Spool
 
 T = TypeVar("T")
 
@@ -88,6 +89,7 @@ def build(
     label_idle: float = aggregation.IDLE,
     ending: Ending | None = None,
     queue_bytes: int = DEFAULT_BYTES,
+    spool: Spool | None = None,
 ) -> Providers:
     """Build the providers from the standard variables.
 
@@ -101,6 +103,7 @@ def build(
         label_idle: See option ``label_idle``.
         ending: Says when the process ends.
         queue_bytes: See option ``queue_bytes``.
+        spool: Where waits on disk what cannot be delivered.
     """
     problems: list[str] = []
     forked = Forked(resource)
@@ -110,7 +113,7 @@ def build(
     if any(exporters.values()):
         from otel_llm_router.export._pushing import Pushing  # noqa: PLC0415  # loads protobuf
 
-        pushing = Pushing(reporter, guard, ending, queue_bytes)
+        pushing = Pushing(reporter, guard, ending, queue_bytes, spool)
     ids = _made("id generator (OTEL_PYTHON_ID_GENERATOR)", problems, _id_generator)
     pipeline = aggregation.Pipeline() if fast else None
     tracer_class, meter_class = _classes(pipeline, label_idle=label_idle)

@@ -5,6 +5,7 @@ Room: `distro`.
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Mapping
 
@@ -46,3 +47,11 @@ def build(auto_instrumentation_version: str | None) -> Resource:
     if not name or name.startswith("unknown_service"):
         resource = resource.merge(Resource({"service.name": DEFAULT_SERVICE_NAME}))
     return resource
+
+
+def identity(found: Mapping[str, object]) -> tuple[str, str, str]:
+    """Return what tells a service from others on its host, from the attributes of its resource."""
+    name = str(found.get("service.name", ""))
+    # Nobody has said what service this is: others that nobody has named are not the same.
+    place = os.getcwd() if name == DEFAULT_SERVICE_NAME else ""  # noqa: PTH109  # text
+    return str(found.get("service.namespace", "")), name, place

@@ -95,6 +95,8 @@ class Settings:
     log_summary_interval: float
     exit_budget: float
     queue_bytes: int
+    spool_dir: str
+    spool_bytes: int
     fast_path: bool
     alerts: bool
     alerts_webhook_url: str = field(repr=False)

@@ -1,6 +1,7 @@
 """Who is told what becomes of records.
 
-Room: `export`. For each signal, and to the record: emitted = delivered + dropped, once nothing waits any more.
+Room: `export`. For each signal, and to the record: emitted + recovered = delivered + dropped, once nothing waits any
+more, in memory or on disk.
 """
 
 from __future__ import annotations
@@ -29,4 +30,8 @@ class Accounts(Protocol):
 
     def failed(self, signal: str, reason: str) -> None:
         """Count an attempt that did not succeed."""
+        ...
+
+    def recovered(self, signal: str, records: int) -> None:
+        """Count records that a process had left on disk that has ended, and that this one delivers."""
         ...

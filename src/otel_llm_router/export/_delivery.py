@@ -77,27 +77,28 @@ class Delivery:
         """Begin again without a connection; for a forked process."""
         self._sender.close()
         self._failures = 0
-        self._unanswered: Batch | None = None
+        self._asks = False
         self._ever = False
         self._nobody_there = False
 
     def deliver(self, batch: Batch) -> float:
         """Send one batch that was taken from the queue; return the seconds to wait before the next attempt."""
-        if self._unanswered is not None:
+        if self._asks:
             asked = self._sender.send(b"", self._ending.within(min(ASKING, self._timeout)))
             if asked.kind == "again":
                 self._queue.put_back(batch, [batch])
                 return self._failed(asked)
-            if self._unanswered is batch:
-                self._reporter.accounts.resent(self._signal, batch.count)
-            self._unanswered = None
+            self._asks = False
+        if batch.unanswered:
+            self._reporter.accounts.resent(self._signal, batch.unanswered)
+            batch.unanswered = 0
         outcome = self._sender.send(batch.content, self._ending.within(self._timeout))
         if outcome.kind == "delivered":
             self._arrived(batch, outcome)
             return 0.0
         if outcome.kind == "again":
             if outcome.unknown:
-                self._unanswered = batch
+                self._asks, batch.unanswered = True, batch.count
             self._queue.put_back(batch, [batch])
             return self._failed(outcome)
         if outcome.kind == "split":
@@ -113,6 +114,7 @@ class Delivery:
 
     def _arrived(self, batch: Batch, outcome: Outcome) -> None:
         self._failures, self._ever, self._nobody_there = 0, True, False
+        self._queue.failing = False
         rejected = min(outcome.rejected, batch.count)
 
         def account() -> None:
@@ -127,6 +129,7 @@ class Delivery:
     def _failed(self, outcome: Outcome) -> float:
         self._reporter.put_off(self._signal, self._destination, outcome.reason, outcome.code)
         self._failures += 1
+        self._queue.failing = True
         self._nobody_there = outcome.reason == "refused" and not self._ever
         pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(self._failures - 1, 10)) * random.uniform(0.8, 1.2)  # noqa: S311
         return pause if outcome.after is None else outcome.after

@@ -14,6 +14,8 @@ from typing import Final
 
 from opentelemetry.sdk.metrics.export import (
     AggregationTemporality,
+    ExponentialHistogram,
+    ExponentialHistogramDataPoint,
     Gauge,
     Histogram,
     HistogramDataPoint,
@@ -27,6 +29,7 @@ from prometheus_client.core import Metric as Family
 from prometheus_client.utils import floatToGoString  # pyright: ignore[reportUnknownVariableType]
 
 from otel_llm_router.aggregation import HistogramPoint, Labels, Point, Snapshot
+from otel_llm_router.export import _exponential
 from otel_llm_router.export._names import KINDS, family_name, joined_labels
 from otel_llm_router.export._texts import text_of
 
@@ -90,7 +93,7 @@ class Families:
             isinstance(data, Sum) and data.aggregation_temporality is AggregationTemporality.CUMULATIVE
         ):
             kind = "gauge"
-        elif isinstance(data, Histogram):
+        elif isinstance(data, (Histogram, ExponentialHistogram)):
             kind = "histogram"
         else:
             once(f"the scrape does not show {metric.name}: {type(data).__name__} has no place in Prometheus text")
@@ -100,13 +103,14 @@ class Families:
             return
         for point in data.data_points:
             labels = {**extra, **joined_labels((point.attributes or {}).items())}
-            if isinstance(point, HistogramDataPoint):
+            if isinstance(point, (HistogramDataPoint, ExponentialHistogramDataPoint)):
+                bounds, buckets = _exponential.buckets_of(point)
                 exemplars = [
                     (one.value, one.time_unix_nano, one.trace_id, one.span_id)
                     for one in point.exemplars
                     if one.trace_id and one.span_id
                 ]
-                self._histogram(family, labels, point, point.explicit_bounds, point.bucket_counts, exemplars)
+                self._histogram(family, labels, point, bounds, buckets, exemplars)
             else:
                 self._number(family, labels, float(getattr(point, "value", 0.0)))
 
@@ -143,7 +147,7 @@ class Families:
         self,
         family: Family,
         labels: dict[str, str],
-        point: HistogramDataPoint | HistogramPoint,
+        point: HistogramDataPoint | ExponentialHistogramDataPoint | HistogramPoint,
         bounds: Sequence[float],
         buckets: Sequence[int],
         exemplars: Sequence[tuple[float, int, int, int]],

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, Generic, TypeVar
 
@@ -24,24 +24,24 @@ watchers: Final[list[Callable[[Path, bool], object]]] = []
 """Told of each file that has changed, and whether it can be used."""
 
 
-class Watched(Generic[T]):
-    """What was last read from a file; while it cannot be read, what it was before.
+class Watching(Generic[T]):
+    """What was last made of some files; while that cannot be done, what it was before.
 
     Args:
-        path: The file.
-        read: Makes something of its bytes; a ValueError says in what way they are wrong, without repeating them.
+        paths: The files.
+        make: Makes something of them; a ValueError says in what way they are wrong, without repeating them.
 
     Raises:
-        OSError: the file cannot be read the first time.
+        OSError: a file cannot be read the first time.
         ValueError: its content is wrong the first time.
     """
 
-    def __init__(self, path: str, read: Callable[[bytes], T]) -> None:
-        self._path = Path(path)
-        self._read = read
+    def __init__(self, paths: Sequence[str], make: Callable[[], T]) -> None:
+        self._paths = [Path(path) for path in paths]
+        self._make = make
         self._lock = threading.Lock()
         self._stamp = self._stamped()
-        self._value = read(self._path.read_bytes())
+        self._value = make()
         self._looked = time.monotonic()
         self.generation = 0
         """Grows by one with each change."""
@@ -60,22 +60,35 @@ class Watched(Generic[T]):
             stamp = self._stamped()
             if stamp != self._stamp:
                 self._stamp = stamp
-                self._value = self._read(self._path.read_bytes())
+                self._value = self._make()
                 self.generation += 1
                 self._tell(usable=True)
         except (OSError, ValueError) as error:
+            what = error.strerror or type(error).__name__ if isinstance(error, OSError) else error
             _logger.warning(
-                "otel-llm-router: %s has changed and cannot be used; what it held before goes on to hold: %s",
-                self._path,
-                error.strerror if isinstance(error, OSError) else error,
+                "otel-llm-router: %s: changed and cannot be used; what was there before goes on to hold: %s",
+                ", ".join(map(str, self._paths)),
+                what,
             )
-
             self._tell(usable=False)
 
     def _tell(self, *, usable: bool) -> None:
         for tell in watchers:
-            tell(self._path, usable)
+            for path in self._paths:
+                tell(path, usable)
 
-    def _stamped(self) -> tuple[int, int, int]:
-        found = self._path.stat()
-        return found.st_ino, found.st_mtime_ns, found.st_size
+    def _stamped(self) -> list[tuple[int, int, int]]:
+        found = (path.stat() for path in self._paths)
+        return [(one.st_ino, one.st_mtime_ns, one.st_size) for one in found]
+
+
+class Watched(Watching[T]):
+    """What was last read from a file; see `Watching`.
+
+    Args:
+        path: The file.
+        read: Makes something of its bytes.
+    """
+
+    def __init__(self, path: str, read: Callable[[bytes], T]) -> None:
+        super().__init__([path], lambda: read(Path(path).read_bytes()))

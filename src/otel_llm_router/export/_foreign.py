@@ -1,7 +1,6 @@
 """What the SDK has collected of other scopes, as a snapshot that can be merged with those of other processes.
 
-Room: `export`. The scope's name becomes a label, as it is on the scrape. A histogram of another kind than explicit
-buckets has no place in Prometheus text and is left out here as it is there.
+Room: `export`. The scope's name becomes a label, as it is on the scrape.
 """
 
 from __future__ import annotations
@@ -9,7 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from opentelemetry.sdk.metrics.export import Gauge, Histogram, HistogramDataPoint, Metric, MetricsData, Sum
+from opentelemetry.sdk.metrics.export import (
+    ExponentialHistogramDataPoint,
+    Gauge,
+    HistogramDataPoint,
+    Metric,
+    MetricsData,
+    Sum,
+)
 
 from otel_llm_router.aggregation import (
     Description,
@@ -22,6 +28,7 @@ from otel_llm_router.aggregation import (
     Snapshot,
     SumPoint,
 )
+from otel_llm_router.export import _exponential
 from otel_llm_router.export._texts import text_of
 from otel_llm_router.signals import Merge
 
@@ -47,8 +54,6 @@ def snapshot_of(data: MetricsData, own_scope: str) -> Snapshot:
 
 def _add(found: dict[Description, dict[Labels, Point]], metric: Metric, extra: Labels, *, own: bool) -> None:
     shape = _shape(metric)
-    if shape is None:
-        return
     if own:
         merge = _RULES.get(metric.name, Merge.SUM.value)
     else:
@@ -57,9 +62,9 @@ def _add(found: dict[Description, dict[Labels, Point]], metric: Metric, extra: L
         labels = (*extra, *[(key, text_of(value)) for key, value in (point.attributes or {}).items()])
         bounds: tuple[float, ...] = ()
         made: Point
-        if isinstance(point, HistogramDataPoint):
-            bounds = tuple(point.explicit_bounds)
-            made = _histogram(point, bounds)
+        if isinstance(point, (HistogramDataPoint, ExponentialHistogramDataPoint)):
+            bounds, buckets = _exponential.buckets_of(point)
+            made = _histogram(point, bounds, buckets)
         elif shape == "gauge":
             made = GaugePoint(getattr(point, "value", 0.0))
         else:
@@ -75,13 +80,13 @@ def _add(found: dict[Description, dict[Labels, Point]], metric: Metric, extra: L
         found.setdefault(description, {}).setdefault(labels, made)
 
 
-def _shape(metric: Metric) -> Shape | None:
+def _shape(metric: Metric) -> Shape:
     data = metric.data
     if isinstance(data, Sum):
         return "counter" if data.is_monotonic else "up_down_counter"
     if isinstance(data, Gauge):
         return "gauge"
-    return "histogram" if isinstance(data, Histogram) else None
+    return "histogram"
 
 
 def _rules() -> Mapping[str, str]:
@@ -93,11 +98,13 @@ def _rules() -> Mapping[str, str]:
 _RULES: Final = _rules()
 
 
-def _histogram(point: HistogramDataPoint, bounds: tuple[float, ...]) -> HistogramPoint:
+def _histogram(
+    point: HistogramDataPoint | ExponentialHistogramDataPoint, bounds: tuple[float, ...], buckets: tuple[int, ...]
+) -> HistogramPoint:
     return HistogramPoint(
         count=point.count,
         sum=point.sum,
-        buckets=tuple(point.bucket_counts),
+        buckets=buckets,
         bounds=bounds,
         minimum=point.min,
         maximum=point.max,

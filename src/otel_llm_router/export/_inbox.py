@@ -24,13 +24,11 @@ class Inbox:
     Args:
         budget: The bytes that may wait, shared with what is encoded.
         batch: Records that are worth a batch of their own at once.
-        delay: Seconds that fewer wait for more.
     """
 
-    def __init__(self, budget: Budget, batch: int, delay: float) -> None:
+    def __init__(self, budget: Budget, batch: int) -> None:
         self._budget = budget
         self._batch = batch
-        self._delay = delay
         self._records: deque[Record] = deque()
         self._pushed_out: deque[None] = deque()
         self._bell: SimpleQueue[None] = SimpleQueue()
@@ -77,10 +75,18 @@ class Inbox:
         """Let `wait` wait again."""
         self._now = False
 
-    def wait(self) -> None:
-        """Return when there is a batch, when records have waited for long enough, or when it rings."""
-        self._bell.get()
-        until = time.monotonic() + self._delay
+    def wait(self, delay: float, patience: float | None) -> None:
+        """Return when there is a batch, when records have waited for long enough, or when it rings.
+
+        Args:
+            delay: Seconds that fewer records than a batch wait for more.
+            patience: Seconds after which it returns in any case; None for not before something comes.
+        """
+        try:
+            self._bell.get(timeout=patience)
+        except Empty:
+            return
+        until = time.monotonic() + delay
         while not self._now and len(self._records) < self._batch:
             try:
                 self._bell.get(timeout=max(0.0, until - time.monotonic()))

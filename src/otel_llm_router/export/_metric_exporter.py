@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections import deque
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
 from opentelemetry.sdk.metrics.export import (
@@ -28,8 +28,12 @@ from otel_llm_router.export import _requests
 from otel_llm_router.export._delivery import FIRST_PAUSE, Sender
 from otel_llm_router.export._ending import Ending
 from otel_llm_router.export._forks import restarted_in_children
+from otel_llm_router.export._metric_spool import MetricSpool
 from otel_llm_router.export._outcome import Outcome
 from otel_llm_router.export._reporter import Reporter
+
+if TYPE_CHECKING:
+    from otel_llm_router.export._spool import Spool
 
 _logger = logging.getLogger("otel_llm_router")
 
@@ -47,10 +51,19 @@ class PushingMetricExporter(MetricExporter):
         ending: When the process ends.
         timeout: Seconds that an export may take.
         destination: Where they are sent, for people.
+        spool: Where the last ones wait that were not taken.
     """
 
     def __init__(
-        self, inner: Any, sender: Sender, reporter: Reporter, ending: Ending, *, timeout: float, destination: str
+        self,
+        inner: Any,
+        sender: Sender,
+        reporter: Reporter,
+        ending: Ending,
+        *,
+        timeout: float,
+        destination: str,
+        spool: Spool | None = None,
     ) -> None:
         preferences = _otel_compat.metric_preferences(inner)
         super().__init__(**preferences)
@@ -62,6 +75,7 @@ class PushingMetricExporter(MetricExporter):
         self._timeout = timeout
         self._destination = destination
         self._kept: deque[bytes] = deque()
+        self._disk = None if spool is None else MetricSpool(spool)
         self._stopped = threading.Event()
         restarted_in_children(self)
 
@@ -70,11 +84,15 @@ class PushingMetricExporter(MetricExporter):
         self._kept.clear()
         self._stopped = threading.Event()
         self._sender.close()
+        if self._disk is not None:
+            self._disk.restart()
 
     def export(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **_kwargs: Any) -> MetricExportResult:
         """Send ``metrics_data`` within ``timeout_millis``; never raises."""
         deadline = self._ending.within(min(self._timeout, timeout_millis / 1000))
         self._kept.append(self._encoded(metrics_data))
+        if self._disk is not None and not self._keeps and self._ending.deadline is not None:
+            self._disk.leave(self._kept)  # there may be no time for it when nobody answers
         while self._kept:
             outcome = self._deliver(self._kept[0], deadline)
             if outcome.kind == "split":
@@ -88,12 +106,16 @@ class PushingMetricExporter(MetricExporter):
                 return MetricExportResult.FAILURE
             else:
                 self._kept.popleft()
+                if self._disk is not None:
+                    self._disk.leave(self._kept)
                 if outcome.kind == "never":
                     self._reporter.refused("metrics", self._destination, outcome.reason, outcome.code, 0)
                     return MetricExportResult.FAILURE
                 if outcome.rejected:
                     self._reporter.refused("metrics", self._destination, "rejected", "partial success", 0)
         self._reporter.delivered(self._destination)
+        if self._disk is not None:
+            self._disk.deliver(self._sender, deadline)
         return MetricExportResult.SUCCESS
 
     def _deliver(self, content: bytes, deadline: float) -> Outcome:
@@ -115,10 +137,12 @@ class PushingMetricExporter(MetricExporter):
             pause *= 2
 
     def _keep(self, *, unknown: bool) -> None:
+        if self._keeps and unknown:
+            self._kept.popleft()
+        if self._disk is not None:
+            self._disk.leave(self._kept)
         if not self._keeps:
             self._kept.clear()
-        elif unknown:
-            self._kept.popleft()
         while sum(map(len, self._kept)) > MAX_KEPT:
             self._kept.popleft()
 
@@ -149,6 +173,8 @@ class PushingMetricExporter(MetricExporter):
         """Stop; no export is under way."""
         self._stopped.set()
         self._sender.close()
+        if self._disk is not None:
+            self._disk.close()
 
     def force_flush(self, timeout_millis: float = 10_000) -> bool:  # noqa: ARG002  # the interface's
         """Nothing waits here that the next export does not take."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk.metrics.export import MetricReader
 
@@ -24,6 +24,9 @@ from otel_llm_router.export._reporter import Reporter
 from otel_llm_router.export._worker import Encode, Worker
 from otel_llm_router.export.otlp import destination_of
 
+if TYPE_CHECKING:  # with a spool only
+    from otel_llm_router.export._spool import Spool
+
 NamedGuard = Callable[[str], AbstractContextManager[Any]]
 """Makes a guard for a place in our code."""
 
@@ -35,16 +38,23 @@ class Pushing:
         reporter: Told what becomes of records.
         guard: Makes guards for errors of ours.
         ending: When the process ends.
-        limit: Bytes that may wait, of all signals together.
+        limit: Bytes that may wait in memory, of all signals together.
+        spool: Where they go that cannot be delivered.
     """
 
     def __init__(
-        self, reporter: Reporter, guard: NamedGuard, ending: Ending | None = None, limit: int = DEFAULT_BYTES
+        self,
+        reporter: Reporter,
+        guard: NamedGuard,
+        ending: Ending | None = None,
+        limit: int = DEFAULT_BYTES,
+        spool: Spool | None = None,
     ) -> None:
         self._reporter = reporter
         self._guard = guard
         self._ending = ending or Ending()
         self._budget = Budget(limit)
+        self._spool = spool
 
     def spans(self, exporter: Any, problems: list[str], scope: str | None = None) -> Any:
         """Return the span processor in the place of an exporter, or None for one that has to do its own work.
@@ -94,6 +104,7 @@ class Pushing:
             self._ending,
             timeout=destination.timeout,
             destination=destination_of(exporter),
+            spool=self._spool,
         )
         reader = PeriodicReader(
             pushing,
@@ -117,6 +128,7 @@ class Pushing:
             self._ending,
             timeout=destination.timeout,
             destination=destination_of(exporter),
+            spool=self._spool,
         )
         _let_go(exporter)
         return worker

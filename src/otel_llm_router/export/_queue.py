@@ -11,7 +11,10 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:  # with a spool only
+    from otel_llm_router.export._outbox import Kept
 
 DEFAULT_BYTES: Final = 32 * 1024 * 1024
 _SHARE: Final = 8
@@ -26,11 +29,15 @@ class Batch:
         content: Its bytes.
         count: Records in it.
         at: When it came, on the monotonic clock.
+        kept: Where it is on disk as well.
+        unanswered: Records in it that were sent whole once, and nobody answered.
     """
 
     content: bytes
     count: int
     at: float = field(default_factory=time.monotonic)
+    kept: tuple[Kept, ...] = ()
+    unanswered: int = 0
 
 
 class Budget:
@@ -53,6 +60,7 @@ class Budget:
             queue.batches.clear()
             queue.records = 0
             queue.in_flight = None
+            queue.failing = False
 
     def room(self) -> int:
         """Return how many bytes may wait to be encoded."""
@@ -76,15 +84,24 @@ class Queue:
         budget: What it shares.
         pushed_out: Told how many records were pushed out.
         limit: Records that may wait; None for as many as the bytes allow.
+
+    Attributes:
+        failing: The last attempt to deliver one has failed.
+        taken_at: When the one in flight was taken, on the monotonic clock.
+        look_seconds: How often `fetch` is worth a try while nothing happens; None for never.
     """
+
+    look_seconds: float | None = None
 
     def __init__(self, budget: Budget, pushed_out: Callable[[int], None], limit: int | None = None) -> None:
         self._budget = budget
         self._pushed_out = pushed_out
         self._limit = limit
         self.batches: deque[Batch] = deque()
-        self.records = 0
+        self.records: int = 0
         self.in_flight: Batch | None = None
+        self.failing = False
+        self.taken_at = 0.0
         budget.queues.append(self)
 
     def put(self, batch: Batch) -> None:
@@ -113,10 +130,38 @@ class Queue:
 
     def take(self) -> Batch | None:
         """Take the oldest to send it; it counts until `done`. The caller holds the budget's `changed`."""
-        if not self.batches:
-            return None
-        self.in_flight = self.batches.popleft()
-        return self.in_flight
+        return self._take(self.batches.popleft()) if self.batches else None
+
+    def _take(self, batch: Batch) -> Batch:
+        self.in_flight, self.taken_at = batch, time.monotonic()
+        return batch
+
+    def fetch(self) -> Batch | None:
+        """Take the oldest from where memory's overflow goes; nothing here. The caller holds no lock."""
+        return None
+
+    def keep_up(self) -> None:
+        """Do what is to be done while batches wait; nothing here."""
+
+    def delay(self, usual: float) -> float:
+        """Return how long records wait for more."""
+        return usual
+
+    def patience(self) -> float | None:
+        """Return after how many seconds `keep_up` is due again; None for not before something comes."""
+        return None
+
+    def safe(self) -> bool:
+        """Whether all that waits outlives the process."""
+        return False
+
+    def empty(self) -> bool:
+        """Whether nothing waits."""
+        return not self.batches and self.in_flight is None
+
+    def kept(self) -> int:
+        """Return how many records wait where they outlive the process."""
+        return 0
 
     def done(self, taken: Batch, account: Callable[[], None] | None = None) -> bool:
         """Forget what was taken.
@@ -141,10 +186,14 @@ class Queue:
 
     def push_out(self) -> None:
         """Drop the oldest; the caller holds the budget's `changed`."""
+        self._pushed_out(self._leave().count)
+
+    def _leave(self) -> Batch:
+        """Let the oldest leave; the caller holds the budget's `changed`."""
         batch = self.batches.popleft()
         self.records -= batch.count
         self._budget.used -= len(batch.content)
-        self._pushed_out(batch.count)
+        return batch
 
     def leftover(self) -> int:
         """Drop all of it, what is being sent included, and return how many records that were."""
@@ -154,9 +203,6 @@ class Queue:
                 records += self.in_flight.count
                 self.done(self.in_flight)
             while self.batches:
-                batch = self.batches.popleft()
-                records += batch.count
-                self.records -= batch.count
-                self._budget.used -= len(batch.content)
+                records += self._leave().count
             self._budget.changed.notify_all()
             return records

@@ -91,6 +91,16 @@ class Reporter:
             destination,
         )
 
+    def left_on_disk(self, signal: str, destination: str, records: int) -> None:
+        """Account for records that the next process of the service delivers."""
+        _logger.warning(
+            "otel-llm-router: the process ends with %d records of %s on disk that the collector at %s has not taken yet; "
+            "the next process of this service delivers them (OTEL_LLM_ROUTER_SPOOL_DIR)",
+            records,
+            signal,
+            destination,
+        )
+
     def delivered(self, destination: str) -> None:
         """Account for a successful export."""
         if destination in self._failing:

@@ -5,15 +5,10 @@ Room: `export`. Files that change are loaded again for the connections that come
 
 from __future__ import annotations
 
-import logging
 import ssl
-import time
 from dataclasses import dataclass
-from pathlib import Path
 
-from otel_llm_router.export._files import LOOK_SECONDS
-
-_logger = logging.getLogger("otel_llm_router")
+from otel_llm_router.export._files import Watching
 
 
 @dataclass(frozen=True)
@@ -30,10 +25,9 @@ class Certificates:
     key: str = ""
     client_ca: str = ""
 
-    def stamp(self) -> tuple[tuple[int, int], ...]:
-        """Return what is another one when a file has changed."""
-        found = (Path(path).stat() for path in (self.certificate, self.key, self.client_ca) if path)
-        return tuple((one.st_mtime_ns, one.st_ino) for one in found)
+    def paths(self) -> list[str]:
+        """Return those that are there."""
+        return [path for path in (self.certificate, self.key, self.client_ca) if path]
 
     def context(self) -> ssl.SSLContext:
         """Return a context that serves with them.
@@ -50,8 +44,8 @@ class Certificates:
         return context
 
 
-class Contexts:
-    """The context for the next connection.
+class Contexts(Watching[ssl.SSLContext]):
+    """The context for the next connection, a new one when a file has changed.
 
     Args:
         certificates: The files.
@@ -61,25 +55,4 @@ class Contexts:
     """
 
     def __init__(self, certificates: Certificates) -> None:
-        self._certificates = certificates
-        self._stamp = certificates.stamp()
-        self._context = certificates.context()
-        self._looked = time.monotonic()
-
-    def __call__(self) -> ssl.SSLContext:
-        """Return the context, a new one when a file has changed."""
-        now = time.monotonic()
-        if now - self._looked >= LOOK_SECONDS:
-            self._looked = now
-            try:
-                stamp = self._certificates.stamp()
-                if stamp != self._stamp:
-                    self._stamp = stamp
-                    self._context = self._certificates.context()
-            except OSError as error:
-                _logger.warning(
-                    "otel-llm-router: the certificates of the scrape server have changed and cannot be used; those from "
-                    "before go on to serve: %s",
-                    error.strerror or type(error).__name__,
-                )
-        return self._context
+        super().__init__(certificates.paths(), certificates.context)

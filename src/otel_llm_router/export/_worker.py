@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from otel_llm_router.export import _requests
 from otel_llm_router.export._delivery import ENDING_PAUSE, Delivery, Sender
@@ -23,6 +23,9 @@ from otel_llm_router.export._forks import restarted_in_children
 from otel_llm_router.export._inbox import Inbox, Record
 from otel_llm_router.export._queue import Batch, Budget, Queue
 from otel_llm_router.export._reporter import Reporter
+
+if TYPE_CHECKING:  # with a spool only
+    from otel_llm_router.export._spool import Spool
 
 _logger = logging.getLogger("otel_llm_router")
 
@@ -61,6 +64,7 @@ class Worker:
         ending: When the process ends.
         timeout: Seconds that an attempt may take.
         destination: Where they are sent, for people.
+        spool: Where they go that cannot be delivered; what is there already is delivered from now on.
     """
 
     def __init__(
@@ -75,6 +79,7 @@ class Worker:
         *,
         timeout: float,
         destination: str,
+        spool: Spool | None = None,
     ) -> None:
         self._signal: Signal = signal
         self._encode = encode
@@ -84,15 +89,22 @@ class Worker:
         self._ending = ending
         self._sender = sender
         self._destination = destination
-        self._queue = Queue(budget, self._pushed_out, batching.limit)
+        if spool is None:
+            self._queue = Queue(budget, self._pushed_out, batching.limit)
+        else:
+            from otel_llm_router.export._spooling_queue import SpoolingQueue  # noqa: PLC0415  # with a spool only
+
+            self._queue = SpoolingQueue(budget, self._pushed_out, batching.limit, spool, signal, batching.size)
         self._delivery = Delivery(
             signal, self._queue, sender, reporter, ending, timeout=timeout, destination=destination
         )
         self._begin()
         restarted_in_children(self)
+        if spool is not None:
+            self._start()
 
     def _begin(self) -> None:
-        self._inbox = Inbox(self._budget, self._batching.size, self._batching.delay)
+        self._inbox = Inbox(self._budget, self._batching.size)
         self._threads: list[threading.Thread] = []
         self._starting = threading.Lock()
         self._encoding = False
@@ -136,8 +148,9 @@ class Worker:
 
     def _encode_all(self) -> None:
         while not self._closing:
-            self._inbox.wait()
+            self._inbox.wait(self._queue.delay(self._batching.delay), self._queue.patience())
             self._encode_waiting()
+            self._queue.keep_up()
 
     def _encode_waiting(self) -> None:
         """Encode what waits now."""
@@ -184,6 +197,7 @@ class Worker:
     def _enqueue(self, content: bytes, count: int) -> None:
         if len(content) <= _requests.MAX_REQUEST:
             self._queue.put(Batch(content, count))
+            self._queue.keep_up()
             return
         parts = _requests.halves(self._signal, content)
         if len(parts) == 1:
@@ -202,28 +216,32 @@ class Worker:
                 self._sender.close()
                 return
             pause = self._delivery.deliver(batch)
+            self._queue.keep_up()
 
     def _next(self, pause: float) -> Batch | None:
         """Return the next batch after ``pause`` seconds, or None when there is nothing left to do."""
         until = time.monotonic() + pause
         changed = self._budget.changed
-        with changed:
-            while True:
+        while True:
+            with changed:
                 if self._closing:
-                    if self._delivery.hopeless():
+                    if self._delivery.hopeless() or self._queue.safe():
                         return None
                     until = min(until, time.monotonic() + ENDING_PAUSE) if pause else until
                     pause = 0.0
-                rest = until - time.monotonic()
-                if rest <= 0 or self._hurry:
-                    self._hurry = False
-                    batch = self._queue.take()
-                    if batch is not None:
-                        return batch
-                    if self._closing and not self._encoding and not len(self._inbox):
-                        return None
-                    rest = None if not self._closing else ENDING_PAUSE
-                changed.wait(rest)
+                rest: float | None = until - time.monotonic()
+                if rest > 0 and not self._hurry:
+                    changed.wait(rest)
+                    continue
+                self._hurry = False
+                batch = self._queue.take()
+                last = self._closing and not self._encoding and not len(self._inbox)
+            batch = batch or self._queue.fetch()
+            if batch is not None or last:
+                return batch
+            with changed:
+                if not self._queue.batches and not self._hurry:
+                    changed.wait(ENDING_PAUSE if self._closing else self._queue.look_seconds)
 
     # --- flush and shutdown -------------------------------------------------------------------------
 
@@ -247,8 +265,7 @@ class Worker:
             self._inbox.calm()
 
     def _idle(self) -> bool:
-        queue = self._queue
-        return not (len(self._inbox) or self._encoding or queue.batches or queue.in_flight)
+        return not len(self._inbox) and not self._encoding and self._queue.empty()
 
     def shutdown(self) -> None:
         """Deliver what waits and stop; what cannot be delivered by the end of the process is counted as dropped."""
@@ -266,7 +283,9 @@ class Worker:
         with self._budget.changed:
             self._budget.changed.notify_all()
         if others:
-            others[0].join(max(0.0, until - time.monotonic()))
+            while others[0].is_alive() and (rest := until - time.monotonic()) > 0:
+                others[0].join(min(rest, self._queue.patience() or rest))
+                self._queue.keep_up()
         else:
             self._send_all()
         self._closed = True
@@ -274,6 +293,8 @@ class Worker:
         left = self._queue.leftover()
         if left:
             self._reporter.left_behind(self._signal, self._destination, left)
+        if self._queue.kept():
+            self._reporter.left_on_disk(self._signal, self._destination, self._queue.kept())
 
     def _pushed_out(self, records: int) -> None:
         self._reporter.accounts.dropped(self._signal, "queue_full", records)

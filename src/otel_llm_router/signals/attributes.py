@@ -227,8 +227,9 @@ SIGNAL = Attribute(key="signal", description="Telemetry signal.", values=("trace
 EXPORT_REASON = Attribute(
     key="reason",
     description=(
-        "Why an export failed, or why records were dropped: `queue_full` when the bound pushed them out, `shutdown` when the "
-        "process ended before they could be delivered."
+        "Why an export failed, or why records were dropped: `queue_full` when the bound in memory pushed them out, "
+        "`spool_full` when the bound on disk did, `spool_damaged` when what was read from disk is not what was written, "
+        "`shutdown` when the process ended before they could be delivered."
     ),
     values=(
         "refused",
@@ -240,6 +241,8 @@ EXPORT_REASON = Attribute(
         "too_large",
         "encoding",
         "queue_full",
+        "spool_full",
+        "spool_damaged",
         "shutdown",
         OTHER,
     ),

@@ -33,6 +33,7 @@ from otel_llm_router.telemetry._model_files import model_format, model_name, siz
 from otel_llm_router.telemetry._recorder import SCOPE, Recorder
 from otel_llm_router.telemetry._request import Request
 from otel_llm_router.telemetry._sdk_call import SdkCall
+from otel_llm_router.telemetry._stopping import stopped, when_stopped
 from otel_llm_router.telemetry._streams import PROBE, StreamProbe, carry, is_stream, probe_of, track
 from otel_llm_router.telemetry._tally import Tally
 from otel_llm_router.telemetry._usage import Usage
@@ -156,9 +157,11 @@ __all__ = [
     "step_back",
     "step_in",
     "step_out",
+    "stopped",
     "stray",
     "sync_driver",
     "track",
     "unlike",
+    "when_stopped",
     "with_decision",
 ]

@@ -27,8 +27,8 @@ from otel_llm_router.aggregation import (
     Snapshot,
     SumPoint,
 )
-from otel_llm_router.export import workers
-from otel_llm_router.export.workers import _calls, _ended, _locks, _members
+from otel_llm_router.export import _locks, workers
+from otel_llm_router.export.workers import _calls, _ended, _members
 from otel_llm_router.export.workers._gather import SNAPSHOT, Gatherer
 from otel_llm_router.export.workers._state import Reader, State, UnreadableError, Writer
 

@@ -5,9 +5,9 @@ leaves it there in a file. One of them has the port: at a scrape it asks all the
 processes counted stays, in one file.
 """
 
+from otel_llm_router.export._locks import AVAILABLE
 from otel_llm_router.export.workers._directory import DirectoryError, key, network, private
 from otel_llm_router.export.workers._gather import Gathered
 from otel_llm_router.export.workers._group import Workers
-from otel_llm_router.export.workers._locks import AVAILABLE
 
 __all__ = ["AVAILABLE", "DirectoryError", "Gathered", "Workers", "key", "network", "private"]

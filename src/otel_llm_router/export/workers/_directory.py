@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 import tempfile
 from pathlib import Path
 from typing import Final
+
+from otel_llm_router.export._own_directory import DirectoryError, own_directory
 
 LONGEST: Final = 100
 """Bytes of a socket's path that every system takes (macOS: 103, Linux: 107)."""
@@ -19,10 +20,6 @@ LONGEST: Final = 100
 NAME_BYTES: Final = len("/0123456789abcdef/01234567.sock")
 
 DOCUMENTATION: Final = "docs/workers.md"
-
-
-class DirectoryError(OSError):
-    """The directory cannot be used; the message says why and what to do."""
 
 
 def key(*parts: str) -> str:
@@ -55,35 +52,13 @@ def private(name: str, base: str = "") -> Path:
             f"{own} is too long a path for a socket. Set OTEL_LLM_ROUTER_RUNTIME_DIR to a shorter one, such as /dev/shm "
             f"(see {DOCUMENTATION})"
         )
-    try:
-        if base:
-            root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = root.stat()
-        if found.st_mode & 0o022 and not found.st_mode & stat.S_ISVTX:
-            raise DirectoryError(  # noqa: TRY301  # as it is, past what follows
-                f"others may put what they like in place of {own}: {root} is writable for them. Set "
-                f"OTEL_LLM_ROUTER_RUNTIME_DIR to a directory of your own (see {DOCUMENTATION})"
-            )
-        for one in (own, own / name):
-            one.mkdir(mode=0o700, exist_ok=True)
-            _require_own(one)
-    except DirectoryError:
-        raise
-    except OSError as error:
-        raise DirectoryError(
-            f"{own} cannot be used ({error.strerror or type(error).__name__}). Set OTEL_LLM_ROUTER_RUNTIME_DIR to a "
-            f"directory of your own (see {DOCUMENTATION})"
-        ) from error
-    return own / name
-
-
-def _require_own(path: Path) -> None:
-    found = path.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
-        raise DirectoryError(
-            f"{path} is not a directory of this user's alone. Remove it, or set OTEL_LLM_ROUTER_RUNTIME_DIR to a "
-            f"directory of your own (see {DOCUMENTATION})"
-        )
+    return own_directory(
+        root,
+        own.name,
+        name,
+        make_root=bool(base),
+        instead=f"set OTEL_LLM_ROUTER_RUNTIME_DIR to a directory of your own (see {DOCUMENTATION})",
+    )
 
 
 def _base() -> Path:

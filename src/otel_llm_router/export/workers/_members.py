@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from otel_llm_router.export.workers import _locks
+from otel_llm_router.export import _locks
 from otel_llm_router.export.workers._ended import replace
 
 MEMBER: Final = ".member"

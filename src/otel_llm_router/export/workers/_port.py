@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Protocol
 
-from otel_llm_router.export.workers import _locks
+from otel_llm_router.export import _locks
 from otel_llm_router.export.workers._members import PORT
 
 

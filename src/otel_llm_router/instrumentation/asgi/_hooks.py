@@ -12,7 +12,7 @@ from opentelemetry.context import Context
 
 from otel_llm_router.instrumentation.asgi._exchange import SEEN, Exchange
 from otel_llm_router.instrumentation.asgi._mending import adopt, mend, url_of
-from otel_llm_router.telemetry.instrumenting import attached, guard
+from otel_llm_router.telemetry.instrumenting import attached, guard, stopped
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -26,9 +26,25 @@ def call(wrapped: Callable[..., Awaitable[None]], instance: Any, args: tuple[Any
     """``OpenTelemetryMiddleware.__call__``."""
     parameters: dict[str, Any] = dict(zip(("scope", "receive", "send"), args, strict=False)) | kwargs
     # uvicorn takes for a factory what it can call without arguments.
-    if len(parameters) != 3 or parameters["scope"]["type"] not in {"http", "websocket"}:  # noqa: PLR2004
+    if len(parameters) != 3:  # noqa: PLR2004
+        return wrapped(*args, **kwargs)
+    kind = parameters["scope"]["type"]
+    if kind == "lifespan":
+        return wrapped(parameters["scope"], parameters["receive"], _until_stopped(parameters["send"]))
+    if kind not in {"http", "websocket"}:
         return wrapped(*args, **kwargs)
     return _measured(wrapped, instance, **parameters)
+
+
+def _until_stopped(send: Send) -> Send:
+    """Return ``send`` of a lifespan: what is buffered leaves before the server hears that the application has ended."""
+
+    async def told(message: Message) -> None:
+        if message["type"] in {"lifespan.shutdown.complete", "lifespan.shutdown.failed"}:
+            await stopped()
+        await send(message)
+
+    return told
 
 
 async def _measured(

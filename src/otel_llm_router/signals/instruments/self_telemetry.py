@@ -48,6 +48,27 @@ RESENT = Instrument(
     attributes=(a.SIGNAL,),
     source="design: telemetry about itself; reliability: at least once",
 )
+RECOVERED = Instrument(
+    name="llm_router.telemetry.recovered",
+    prometheus_name="llm_router_telemetry_recovered_total",
+    kind=Kind.COUNTER,
+    unit="{record}",
+    description=(
+        "Spans and log records that a process which has ended had left on disk, and that another one took over to deliver."
+    ),
+    attributes=(a.SIGNAL,),
+    source="design: spool; reliability: an outage with a spool",
+)
+SPOOLED = Instrument(
+    name="llm_router.telemetry.spooled",
+    prometheus_name="llm_router_telemetry_spooled",
+    kind=Kind.OBSERVABLE_GAUGE,
+    unit="{record}",
+    description="Spans and log records that wait on disk for the collector.",
+    attributes=(a.SIGNAL,),
+    merge=Merge.SUM,
+    source="design: spool; reliability: an outage with a spool",
+)
 DROPPED = Instrument(
     name="llm_router.telemetry.dropped",
     prometheus_name="llm_router_telemetry_dropped_total",

@@ -1,4 +1,4 @@
-"""Options: how telemetry leaves: queues, the end of the process, the fast path.
+"""Options: how telemetry leaves: queues, the disk behind them, the end of the process, the fast path.
 
 Room: `signals`.
 """
@@ -26,6 +26,28 @@ QUEUE_BYTES = Option(
     description=(
         "Bytes of spans and log records that may wait for the collector, together; beyond them the oldest are dropped and "
         "counted. `OTEL_BSP_MAX_QUEUE_SIZE` and `OTEL_BLRP_MAX_QUEUE_SIZE` bound their number as well where they are set."
+    ),
+)
+SPOOL_DIR = Option(
+    name="spool_dir",
+    env="OTEL_LLM_ROUTER_SPOOL_DIR",
+    type="str",
+    default="",
+    description=(
+        "Directory in which spans, log records and the last metrics wait that the collector does not take, so that they "
+        "outlive the process; the next process of the service delivers them. Off when unset. "
+        "See [exporting.md](exporting.md)."
+    ),
+)
+SPOOL_BYTES = Option(
+    name="spool_bytes",
+    env="OTEL_LLM_ROUTER_SPOOL_BYTES",
+    type="int",
+    default=268_435_456,
+    minimum=1_048_576,
+    description=(
+        "Bytes of disk that may wait there, of all processes of the service together; beyond them the oldest are dropped "
+        "and counted."
     ),
 )
 FAST_PATH = Option(

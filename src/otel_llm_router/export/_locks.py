@@ -1,6 +1,6 @@
 """Locks over files, which the system drops when their holder ends, however it ends.
 
-Room: `export.workers`. A lock belongs to what was opened, not to a process number that another process may get: a
+Room: `export`. A lock belongs to what was opened, not to a process number that another process may get: a
 lock that can be had is a process that is gone. A forked child has its parent's: it must close it.
 """
 
@@ -33,8 +33,8 @@ else:
         return False
 
 
-WAIT_SECONDS: Final = 1.0
-"""How long to wait for a lock that is held for moments only."""
+WAIT_SECONDS: Final = 3.0
+"""How long to wait for a lock that is held for moments only; a machine that is overloaded makes seconds of them."""
 _LOOK_SECONDS: Final = 0.005
 
 
