@@ -137,7 +137,7 @@ def test_list_of_rules():
 
 def test_list_of_rules_as_json():
     entries = {entry["file"]: entry for entry in json.loads(run("rules", "list", "--json").output)}
-    assert len(entries["alerts.yaml"]["alerts"]) == 12
+    assert len(entries["alerts.yaml"]["alerts"]) == 16
     assert entries["alerts.yaml"]["recorded"] == []
     assert "job:llm_router_inference:rate5m" in entries["recording.yaml"]["recorded"]
     assert entries["prometheus.yaml"]["alerts"] == []
