@@ -43,6 +43,7 @@ ALERTS: Final = (
     Alert(
         name="CollectorRefusing",
         query=_any_signal("otelcol_receiver_refused", ("job", "instance", "receiver")),
+        threshold=0,
         hold="2m",
         severity="critical",
         component="collector-intake",
@@ -55,6 +56,7 @@ ALERTS: Final = (
     Alert(
         name="CollectorDropping",
         query=_any_signal("otelcol_exporter_send_failed", ("job", "instance", "exporter")),
+        threshold=0,
         hold="0s",
         severity="critical",
         component="collector-delivery",
@@ -67,6 +69,7 @@ ALERTS: Final = (
     Alert(
         name="CollectorQueueFileSetAside",
         query=Query(text=f"{SET_ASIDE} > 0"),
+        threshold=0,
         hold="0s",
         severity="critical",
         component="collector-storage",
