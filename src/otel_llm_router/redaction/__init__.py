@@ -35,6 +35,11 @@ def value(key: str, given: object) -> Any:
     return (_current or _made()).value(key, given)
 
 
+def hides(key: str) -> bool:
+    """Whether all values of ``key`` are hidden, whatever they are."""
+    return (_current or _made()).hides(key)
+
+
 def url(value: str) -> str:
     """Return a URL, or the path and query of one, without its credentials."""
     return (_current or _made()).url(value)
@@ -92,4 +97,4 @@ def _made() -> Engine:
         return _current
 
 
-__all__ = ["HIDDEN", "configure", "text", "url", "value"]
+__all__ = ["HIDDEN", "configure", "hides", "text", "url", "value"]

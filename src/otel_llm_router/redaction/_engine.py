@@ -66,12 +66,13 @@ class Engine:
 
     Args:
         rules: What is hidden.
+        budget: What may be spent on it.
 
     Raises:
         PatternError: a pattern cannot be used.
     """
 
-    def __init__(self, rules: Rules | None = None) -> None:
+    def __init__(self, rules: Rules | None = None, budget: Budget | None = None) -> None:
         self.rules = rules = rules or Rules()
         self._names = Names(rules.keys, rules.allowed)
         self._allowed = frozenset(rules.allowed)
@@ -80,14 +81,15 @@ class Engine:
         self._urls = Urls(self._names)
         self._personal = Personal(rules.personal)
         self._custom = Custom(rules.patterns)
-        self._budget = Budget(rules.limit)
+        self._budget = budget or Budget()
         self._clean: set[str] = set()
 
     def text(self, value: str) -> str:
         """Return a text without secrets."""
         if value in self._clean:
             return value
-        return self._hidden(value, self._spans)
+        # A text of a class of its own is what it contains.
+        return self._hidden(value if type(value) is str else str.__str__(value), self._spans)
 
     def value(self, key: str, value: object, depth: int = _DEPTH) -> Any:
         """Return the value of ``key`` without secrets; it itself where there are none."""
@@ -101,6 +103,10 @@ class Engine:
                 return HIDDEN if is_secret(value, kind) and value not in self._allowed else self.text(value)
             return self.query(value) if kind is Kind.QUERY else self.url(value)
         return self._within(value, depth)
+
+    def hides(self, key: str) -> bool:
+        """Whether all values of ``key`` are hidden."""
+        return self._names.kind(key) in {Kind.SECRET, Kind.HEADER, Kind.TOKEN}
 
     def url(self, value: str) -> str:
         """Return a URL, or the path and query of one, without credentials."""
@@ -139,7 +145,8 @@ class Engine:
         if len(value) > self.rules.limit:
             self.rules.dropped("too_long")
             return TOO_LONG
-        if not self._budget.take(len(value)):
+        began = self._budget.begin(len(value))
+        if began is None:
             self.rules.dropped("too_much")
             return TOO_MUCH
         try:
@@ -147,6 +154,8 @@ class Engine:
         except TimeoutError:
             self.rules.dropped("pattern")
             return TOO_SLOW
+        finally:
+            self._budget.end(began)
         if self._allowed:
             spans = [(start, end) for start, end in spans if value[start:end] not in self._allowed]
         if spans:
@@ -167,8 +176,9 @@ class Engine:
             return HIDDEN if is_secret(value, kind) and value not in self._allowed else value
         if isinstance(value, (list, tuple)):
             items = cast("list[object] | tuple[object, ...]", value)
-            numbers = kind is Kind.TOKEN and all(isinstance(one, (int, float)) for one in items)
-            return value if numbers else type(value)([HIDDEN])  # pyright: ignore[reportUnknownVariableType]
+            if kind is Kind.TOKEN and all(isinstance(one, (int, float)) for one in items):
+                return items
+            return [HIDDEN] if isinstance(value, list) else (HIDDEN,)
         return HIDDEN
 
     def _within(self, value: object, depth: int) -> Any:
