@@ -34,6 +34,7 @@ ELSEWHERE = {
     "llm_router.health.state",
     "llm_router.telemetry.delivered",
     "llm_router.telemetry.emitted",
+    "llm_router.telemetry.redaction.dropped",
     "llm_router.telemetry.resent",
     "llm_router.telemetry.workers",
     "llm_router.cache.server.evictions",

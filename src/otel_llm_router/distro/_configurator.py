@@ -18,7 +18,7 @@ from opentelemetry.trace import set_tracer_provider
 
 from otel_llm_router import telemetry
 from otel_llm_router._otel_compat import BaseConfigurator
-from otel_llm_router.distro import _processes, _sdk, _server, resource, settings
+from otel_llm_router.distro import _processes, _redaction, _sdk, _server, resource, settings
 from otel_llm_router.distro._lifecycle import Lifecycle
 from otel_llm_router.distro.settings import Settings
 from otel_llm_router.export.otlp import silence_exporters
@@ -45,6 +45,7 @@ class Configurator(BaseConfigurator):
         if options.disabled:
             return
         set_strict(strict=options.strict)
+        _redaction.configure(options)
         telemetry.default.genai_metrics = options.genai_metrics
         telemetry.default.foreign = options.foreign
         telemetry.default.attribution = frozenset(options.attribution.split(",")) - {""}

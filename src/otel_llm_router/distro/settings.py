@@ -79,6 +79,11 @@ class Settings:
     queue_bytes: int
     fast_path: bool
     strict: bool
+    redact_pii: str
+    redact_patterns: str
+    redact_keys: str
+    redact_allow: str
+    redact_limit: int
 
 
 def read(environ: Mapping[str, str] | None = None) -> tuple[Settings, list[str]]:

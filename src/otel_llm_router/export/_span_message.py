@@ -92,7 +92,9 @@ class SpanMessages:
         if type(event) is not Event:
             raise Unusual
         name, timestamp, attributes = _otel_compat.event_content(event)
-        named = self._event_names.get(name) or self._event_names.keep(name, None, field(b"\x12", str.encode(redaction.text(name))))
+        named = self._event_names.get(name) or self._event_names.keep(
+            name, None, field(b"\x12", str.encode(redaction.text(name)))
+        )
         pieces = [_moment(b"\x09", timestamp), named]
         if attributes is not None:
             pieces += _limited(attributes, self._event_attributes, b"\x20")

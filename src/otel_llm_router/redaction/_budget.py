@@ -10,8 +10,6 @@ from collections.abc import Callable
 from time import monotonic, thread_time
 from typing import Final
 
-TEXT: Final = 131_072
-"""Characters of the longest text that is looked at, unless told otherwise."""
 SHARE: Final = 0.5
 """Seconds of CPU that may be spent in a second."""
 SAVED: Final = 2.0

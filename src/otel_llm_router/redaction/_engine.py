@@ -7,26 +7,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, cast
 
 from otel_llm_router.redaction import _blocks
-from otel_llm_router.redaction._budget import TEXT, Budget
+from otel_llm_router.redaction._budget import Budget
 from otel_llm_router.redaction._catalogue import Finder
 from otel_llm_router.redaction._custom import Custom
 from otel_llm_router.redaction._keyed import Keyed
 from otel_llm_router.redaction._names import Kind, Names
 from otel_llm_router.redaction._personal import Personal
+from otel_llm_router.redaction._rules import HIDDEN, Rules
 from otel_llm_router.redaction._urls import Urls
 from otel_llm_router.redaction._values import is_secret
 
-HIDDEN: Final = "[REDACTED]"
 TOO_LONG: Final = "[REDACTED: too long]"
 TOO_MUCH: Final = "[REDACTED: too much at once]"
 TOO_SLOW: Final = "[REDACTED: a pattern took too long]"
-
-Reason = Literal["too_long", "too_much", "pattern"]
-"""Why a text was dropped."""
 
 _SHORT: Final = 256
 """Characters of the longest text that is remembered as one without secrets."""
@@ -34,31 +30,6 @@ _REMEMBERED: Final = 8192
 _DEPTH: Final = 8
 _SIGNS: Final = re.compile(r"[=:\"'>%-]|(?i:bearer|basic|password)[ \t]")
 """What a text has, one of them at least, that names a secret."""
-
-
-def _nothing(_reason: Reason) -> None:
-    """Nobody counts."""
-
-
-@dataclass(frozen=True)
-class Rules:
-    """What is hidden beside what always is.
-
-    Args:
-        personal: Kinds of personal data.
-        patterns: Users' patterns, with their names.
-        keys: Names whose values are secrets.
-        allowed: Names whose values are none, and texts that are none.
-        limit: Characters of the longest text that is looked at.
-        dropped: Told of each text that was dropped.
-    """
-
-    personal: frozenset[str] = frozenset()
-    patterns: tuple[tuple[str, str], ...] = ()
-    keys: tuple[str, ...] = ()
-    allowed: tuple[str, ...] = ()
-    limit: int = TEXT
-    dropped: Callable[[Reason], None] = _nothing
 
 
 class Engine:
@@ -154,6 +125,9 @@ class Engine:
         except TimeoutError:
             self.rules.dropped("pattern")
             return TOO_SLOW
+        except Exception:  # noqa: BLE001  # whatever it is, the text does not leave as it was
+            self.rules.dropped("error")
+            return HIDDEN
         finally:
             self._budget.end(began)
         if self._allowed:

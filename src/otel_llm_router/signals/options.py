@@ -6,6 +6,7 @@ a flag as well. The standard ``OTEL_*`` variables are honoured and not repeated 
 
 from __future__ import annotations
 
+from otel_llm_router.signals import _options_redaction
 from otel_llm_router.signals._model import Option
 
 DISABLED = Option(
@@ -470,6 +471,7 @@ OPTIONS = (
     QUEUE_BYTES,
     FAST_PATH,
     STRICT,
+    *_options_redaction.OPTIONS,
 )
 PREFIX = "OTEL_LLM_ROUTER_"
 """Every option's environment variable begins with it; others that do are mistakes."""
