@@ -19,7 +19,7 @@ _USUAL: Final = re.compile(
     r"(?:service|telemetry|deployment|host|os|process\.runtime|cloud|k8s|container)\.[a-z._]{1,40}"
 )
 _PLAIN: Final = re.compile(
-    r"(?!.*(?:sk-|pass|secret|token))[A-Za-z]{0,12}(?:[ ._/-][A-Za-z]{1,12}){0,4}|[\d.]{1,12}(?:b\d{1,3})?|[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}"
+    r"(?!.*(?:sk-|pass|secret|token))[A-Za-z]{0,16}(?:[ ._/-][A-Za-z]{1,16}){0,4}|[\d.]{1,12}(?:b\d{1,3})?|[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}"
 )
 """What nearly every resource has, and does without loading what finds secrets: it is built when the application starts."""
 
