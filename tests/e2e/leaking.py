@@ -48,7 +48,7 @@ async def log(request: Request) -> str:
     secret = await _secret(request)
     logger.warning("refused: %s", secret, extra={"used": secret, "password": secret, "nested": {"deep": [secret]}})
     try:
-        raise ValueError(secret)
+        int(secret)
     except ValueError:
         logger.exception("it failed with Authorization: Bearer %s", secret)
     return "ok"
@@ -104,7 +104,10 @@ async def call(request: Request) -> str:
         )
     try:
         await router.acompletion(
-            model="gpt", messages=[{"role": "user", "content": "hello"}], api_key=secret, extra_headers={"x-key": secret}
+            model="gpt",
+            messages=[{"role": "user", "content": "hello"}],
+            api_key=secret,
+            extra_headers={"x-key": secret},
         )
     except Exception as error:  # noqa: BLE001  # whatever the upstream has said
         logger.warning("no answer: %s", error)

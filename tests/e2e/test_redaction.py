@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
 from otel_llm_router.cli.demo._receiver import Receiver
 from planted import private_key, secrets, token
@@ -39,12 +38,9 @@ class Keeping(Receiver):
         super()._take_logs(body)
 
 
-@pytest.mark.parametrize("fast_path", ["true", "false"])
-def test_no_secret_leaves(tmp_path: Path, providers: Any, fast_path: str) -> None:
+def test_no_secret_leaves(tmp_path: Path, providers: Any) -> None:
     seed = random.Random()
     planted = [*secrets(), token(seed), private_key(seed)]
-    if fast_path == "false":
-        planted = seed.sample(planted, 40)
     offset = seed.randrange(len(PATHS))
     of_process = planted[:3]
     receiver = Keeping()
@@ -55,7 +51,7 @@ def test_no_secret_leaves(tmp_path: Path, providers: Any, fast_path: str) -> Non
         "OTEL_LOGS_EXPORTER": "otlp,console",
         "OTEL_METRICS_EXPORTER": "otlp,console,prometheus",
         "OTEL_METRIC_EXPORT_INTERVAL": "1000",
-        "OTEL_LLM_ROUTER_FAST_PATH": fast_path,
+        "OTEL_LLM_ROUTER_LOGS": "true",
         "OTEL_LLM_ROUTER_SCRAPE_PORT": str(scrape := free_port()),
         "OTEL_RESOURCE_ATTRIBUTES": f"team={of_process[0]},api_key={of_process[1]},service.name=careless",
         "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS": "process",
@@ -68,12 +64,13 @@ def test_no_secret_leaves(tmp_path: Path, providers: Any, fast_path: str) -> Non
         process = subprocess.Popen(command, cwd=HERE, env=environment(**variables), stdout=stdout, stderr=stderr)
     try:
         base = f"http://127.0.0.1:{port}"
-        until = time.monotonic() + 90
+        until = time.monotonic() + 180
         while time.monotonic() < until and process.poll() is None:
             with suppress(httpx.HTTPError):
                 httpx.get(f"{base}/ok")
                 break
             time.sleep(0.1)
+        assert process.poll() is None, err.read_text()[-4000:]
         for number, secret in enumerate(planted):
             query = {"api_key": secret, "key": secret}
             headers = {"Authorization": f"Bearer {secret.splitlines()[0]}", "Cookie": f"a={secret.splitlines()[0]}"}
@@ -85,7 +82,9 @@ def test_no_secret_leaves(tmp_path: Path, providers: Any, fast_path: str) -> Non
             httpx.get(f"http://127.0.0.1:{scrape}/{path}").text
             for path in ("metrics", "metrics/json", "debug", "health")
         ]
-        shown.append(httpx.get(f"http://127.0.0.1:{scrape}/metrics", headers={"Accept": "application/openmetrics-text"}).text)
+        shown.append(
+            httpx.get(f"http://127.0.0.1:{scrape}/metrics", headers={"Accept": "application/openmetrics-text"}).text
+        )
     finally:
         process.terminate()
         process.wait(60)
