@@ -54,6 +54,8 @@ def test_for_people_each_line_says_how_it_is() -> None:
         ("OTEL_LLM_ROUTER_PROVIDERS", "vllm:8000", "options", "fail", "'vllm:8000' is not allowed: it takes host=name"),
         ("OTEL_LLM_ROUTER_FOREIGN", "both", "options", "warn", "it takes one of defer, own"),
         ("OTEL_CONFIG_FILE", "missing.yaml", "file", "fail", "there is no such file"),
+        ("OTEL_LLM_ROUTER_REDACT_PATTERNS", "ticket = (", "redaction", "fail", "'ticket' is no regular expression"),
+        ("OTEL_LLM_ROUTER_REDACT_PII", "ip,email", "redaction", "ok", "secrets, email, ip are hidden"),
         ("WEB_CONCURRENCY", "4", "workers", "warn", "WEB_CONCURRENCY asks for 4 workers: each counts for itself"),
         ("UVICORN_WORKERS", "2", "workers", "warn", "/metrics shows one process"),
         ("GUNICORN_CMD_ARGS", "--bind :80 -w 3", "workers", "warn", "GUNICORN_CMD_ARGS asks for 3 workers"),

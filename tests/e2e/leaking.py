@@ -1,5 +1,8 @@
 """A careless FastAPI router: it puts secrets wherever telemetry might take them from."""
 
+# LiteLLM has few types.
+# pyright: reportPrivateImportUsage=false, reportUnknownMemberType=false
+
 from __future__ import annotations
 
 import logging

@@ -98,7 +98,11 @@ def test_more_than_the_budget_is_dropped_and_counted_until_there_is_some_again()
 def test_an_error_of_ours_lets_nothing_through(monkeypatch: pytest.MonkeyPatch) -> None:
     dropped: list[str] = []
     engine = Engine(Rules(dropped=dropped.append))
-    monkeypatch.setattr("otel_llm_router.redaction._blocks.spans", lambda text: text.no_such_thing)
+
+    def broken(text: str) -> list[tuple[int, int]]:
+        raise AttributeError(text)
+
+    monkeypatch.setattr("otel_llm_router.redaction._blocks.spans", broken)
     assert engine.text("password=abc") == HIDDEN
     assert dropped == ["error"]
 

@@ -24,6 +24,7 @@ from otel_llm_router.cli.doctor import (
     _instrumentors,
     _options,
     _port,
+    _redaction,
     _versions,
     _workers,
 )
@@ -37,6 +38,7 @@ CHECKS: Final[tuple[tuple[str, Check], ...]] = (
     ("foreign", _foreign.check),
     ("hooks", _hooks.check),
     ("content", _content.check),
+    ("redaction", _redaction.check),
     ("workers", _workers.check),
     ("scrape", _port.check),
     ("collector", _collector.check),
