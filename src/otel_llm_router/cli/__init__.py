@@ -14,6 +14,7 @@ import click
 from otel_llm_router._version import DISTRIBUTION, __version__
 
 _COMMANDS: Final = {
+    "alerts": ("otel_llm_router.cli.alerts.command", "alerts", "Configure Alertmanager, and test where alerts go."),
     "collector": ("otel_llm_router.cli.collector", "collector", "Run or validate the OpenTelemetry Collector."),
     "dashboards": ("otel_llm_router.cli.dashboards", "dashboards", "List and export the Grafana dashboards."),
     "demo": ("otel_llm_router.cli.demo.command", "demo", "Watch a real router, and check every number of it."),
@@ -21,6 +22,7 @@ _COMMANDS: Final = {
     "hash-password": ("otel_llm_router.cli.hash_password", "hash_password", "Hash a password for the scrape server."),
     "rules": ("otel_llm_router.cli.rules", "rules", "List and export the Prometheus rules."),
     "run": ("otel_llm_router.cli.run", "run", "Start an application, instrumented."),
+    "stack": ("otel_llm_router.cli.stack.command", "stack", "Run the whole stack on this machine, without containers."),
     "signals": ("otel_llm_router.cli.signals", "signals", "Print the catalogue of signals."),
 }
 """Name of each command: module, attribute, first line of help."""

