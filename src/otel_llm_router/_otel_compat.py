@@ -8,6 +8,7 @@ labels of another scope and fails a whole scrape for one exponential histogram.
 
 # pyright: reportPrivateUsage=false
 
+import copy
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BaseConfigurator",
+    "attributes_with",
     "begin_again",
     "change_resource",
     "context_manager",
@@ -212,6 +214,13 @@ def join_collect(reader: MetricReader, join: Callable[[MetricsData | None], Metr
         return join(collect(*args, **kwargs))
 
     reader._set_collect_callback(joined)
+
+
+def attributes_with(given: BoundedAttributes, values: Mapping[str, Any]) -> BoundedAttributes:
+    """Return a copy of attributes that has other values, and as many dropped ones."""
+    found = copy.copy(given)
+    found._dict = dict(values)
+    return found
 
 
 def emit_of(processor: BatchSpanProcessor) -> Callable[[Any], None]:

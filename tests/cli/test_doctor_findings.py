@@ -57,6 +57,8 @@ def test_for_people_each_line_says_how_it_is() -> None:
         ("OTEL_LLM_ROUTER_AUDIT_FILE", "", "audit", "ok", "no audit trail is asked for"),
         ("OTEL_LLM_ROUTER_AUDIT_FILE", "/dev/null/audit.jsonl", "audit", "fail", "/dev/null does not let this user"),
         ("OTEL_CONFIG_FILE", "missing.yaml", "file", "fail", "there is no such file"),
+        ("OTEL_LLM_ROUTER_REDACT_PATTERNS", "ticket = (", "redaction", "fail", "'ticket' is no regular expression"),
+        ("OTEL_LLM_ROUTER_REDACT_PII", "ip,email", "redaction", "ok", "secrets, email, ip are hidden"),
         ("WEB_CONCURRENCY", "4", "workers", "warn", "WEB_CONCURRENCY asks for 4 workers: each counts for itself"),
         ("UVICORN_WORKERS", "2", "workers", "warn", "/metrics shows one process"),
         ("GUNICORN_CMD_ARGS", "--bind :80 -w 3", "workers", "warn", "GUNICORN_CMD_ARGS asks for 3 workers"),

@@ -40,6 +40,7 @@ ELSEWHERE = {
     "llm_router.telemetry.log_lines.written",
     "llm_router.telemetry.recovered",
     "llm_router.telemetry.spooled",
+    "llm_router.telemetry.redaction.dropped",
     "llm_router.telemetry.resent",
     "llm_router.telemetry.workers",
     "llm_router.cache.server.evictions",

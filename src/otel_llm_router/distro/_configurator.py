@@ -19,7 +19,7 @@ from opentelemetry.trace import set_tracer_provider
 
 from otel_llm_router import telemetry
 from otel_llm_router._otel_compat import BaseConfigurator, resource_of
-from otel_llm_router.distro import _audit, _logs, _processes, _sdk, _server, _spool, resource, settings
+from otel_llm_router.distro import _audit, _logs, _processes, _redaction, _sdk, _server, _spool, resource, settings
 from otel_llm_router.distro._lifecycle import Lifecycle
 from otel_llm_router.distro.settings import Settings
 from otel_llm_router.export.otlp import silence_exporters
@@ -49,6 +49,7 @@ class Configurator(BaseConfigurator):
         if problem:
             _logger.warning("otel-llm-router: %s", problem)
         set_strict(strict=options.strict)
+        _redaction.configure(options)
         telemetry.default.capture_content(mode, limit=options.content_limit)
         telemetry.default.genai_metrics = options.genai_metrics
         telemetry.default.foreign = options.foreign

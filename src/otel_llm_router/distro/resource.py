@@ -6,12 +6,23 @@ Room: `distro`.
 from __future__ import annotations
 
 import os
+import re
 import uuid
 from collections.abc import Mapping
+from typing import Any, Final
 
 from opentelemetry.sdk.resources import Resource, ResourceDetector
 
+from otel_llm_router import redaction
 from otel_llm_router._version import DISTRIBUTION, __version__
+
+_USUAL: Final = re.compile(
+    r"(?:service|telemetry|deployment|host|os|process\.runtime|cloud|k8s|container)\.[a-z._]{1,40}"
+)
+_PLAIN: Final = re.compile(
+    r"(?!.*(?:sk-|pass|secret|token))[A-Za-z]{0,16}(?:[ ._/-][A-Za-z]{1,16}){0,4}|[\d.]{1,12}(?:b\d{1,3})?|[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}"
+)
+"""What nearly every resource has, and does without loading what finds secrets: it is built when the application starts."""
 
 DEFAULT_SERVICE_NAME = "llm-router"
 """Service name where nobody gives one; unlike OpenTelemetry's ``unknown_service`` it says what it is."""
@@ -46,7 +57,18 @@ def build(auto_instrumentation_version: str | None) -> Resource:
     name = str(resource.attributes.get("service.name", ""))
     if not name or name.startswith("unknown_service"):
         resource = resource.merge(Resource({"service.name": DEFAULT_SERVICE_NAME}))
-    return resource
+    return without_secrets(resource)
+
+
+def without_secrets(resource: Resource) -> Resource:
+    """Return a resource without secrets, such as the ones of a command line or of ``OTEL_RESOURCE_ATTRIBUTES``."""
+    found: dict[str, Any] = {}
+    for key, value in resource.attributes.items():
+        if not (isinstance(value, str) and _USUAL.fullmatch(key) and _PLAIN.fullmatch(value)):
+            hidden = redaction.value(key, value)
+            if hidden is not value:
+                found[key] = hidden
+    return resource.merge(Resource(found)) if found else resource
 
 
 def identity(found: Mapping[str, object]) -> tuple[str, str, str]:

@@ -114,6 +114,11 @@ class Settings:
     alerts_smtp_password: str = field(repr=False)
     alerts_escalate: int
     strict: bool
+    redact_pii: str
+    redact_patterns: str
+    redact_keys: str
+    redact_allow: str
+    redact_limit: int
 
 
 def read(environ: Mapping[str, str] | None = None) -> tuple[Settings, list[str]]:

@@ -24,7 +24,7 @@ from opentelemetry.sdk.metrics.export import (
 )
 
 from otel_llm_router import _otel_compat
-from otel_llm_router.export import _requests
+from otel_llm_router.export import _redacting, _requests
 from otel_llm_router.export._delivery import FIRST_PAUSE, Sender
 from otel_llm_router.export._ending import Ending
 from otel_llm_router.export._forks import restarted_in_children
@@ -90,7 +90,7 @@ class PushingMetricExporter(MetricExporter):
     def export(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **_kwargs: Any) -> MetricExportResult:
         """Send ``metrics_data`` within ``timeout_millis``; never raises."""
         deadline = self._ending.within(min(self._timeout, timeout_millis / 1000))
-        self._kept.append(self._encoded(metrics_data))
+        self._kept.append(self._encoded(_redacting.metrics(metrics_data)))
         if self._disk is not None and not self._keeps and self._ending.deadline is not None:
             self._disk.leave(self._kept)  # there may be no time for it when nobody answers
         while self._kept:

@@ -152,8 +152,12 @@ def _let_go(exporter: Any) -> None:
 def _stock_spans(spans: list[Any]) -> bytes:
     from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans  # noqa: PLC0415  # loads protobuf
 
-    return encode_spans(spans).SerializePartialToString()
+    from otel_llm_router.export import _redacting  # noqa: PLC0415  # with the first records
+
+    return encode_spans([_redacting.span(span) for span in spans]).SerializePartialToString()
 
 
 def _stock_logs(records: list[Any]) -> bytes:
-    return _otel_compat.encode_logs(records).SerializeToString()
+    from otel_llm_router.export import _redacting  # noqa: PLC0415  # with the first records
+
+    return _otel_compat.encode_logs([_redacting.log(record) for record in records]).SerializeToString()

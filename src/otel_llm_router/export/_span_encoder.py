@@ -1,7 +1,7 @@
 """Batches of spans as OTLP's bytes, at a fraction of the stock encoder's price.
 
 Room: `export`. Ended spans of any scope come in; the bytes of an ``ExportTraceServiceRequest`` go
-out. It says what the stock encoder says. Whatever is out of the ordinary is left to that one, span
+out, without secrets. It says what the stock encoder says of the rest. Whatever is out of the ordinary is left to that one, span
 by span: it decides what becomes of a value that cannot be encoded, and its versions differ there.
 """
 
@@ -16,6 +16,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import INVALID_SPAN_CONTEXT
 
+from otel_llm_router.export import _redacting
 from otel_llm_router.export._span_message import SpanMessages
 from otel_llm_router.export._wire import field, varint
 
@@ -147,6 +148,6 @@ class SpanEncoder:
 
 def _as_stock(span: ReadableSpan) -> bytes:
     try:
-        return encode_spans([span]).resource_spans[0].scope_spans[0].spans[0].SerializeToString()
+        return encode_spans([_redacting.span(span)]).resource_spans[0].scope_spans[0].spans[0].SerializeToString()
     except Exception as error:
         raise StockEncoderError from error

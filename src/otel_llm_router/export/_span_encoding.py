@@ -20,6 +20,7 @@ from opentelemetry.sdk.util import BoundedList
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags, TraceState
 
+from otel_llm_router.export import _redacting
 from otel_llm_router.export._forks import restarted_in_children
 from otel_llm_router.export._span_encoder import SpanEncoder, StockEncoderError
 
@@ -108,7 +109,7 @@ class SpanEncoding:
         return self._as_stock(spans)
 
     def _as_stock(self, spans: Sequence[ReadableSpan | bytes]) -> Any:
-        message = encode_spans([span for span in spans if not isinstance(span, bytes)])
+        message = encode_spans([_redacting.span(span) for span in spans if not isinstance(span, bytes)])
         early = [span for span in spans if isinstance(span, bytes)]
         if early:
             message.MergeFromString(self._encoder.encode(early))

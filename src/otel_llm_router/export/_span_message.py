@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.util import BoundedList
 from opentelemetry.trace import DEFAULT_TRACE_STATE, Link, SpanKind, Status, StatusCode
 
-from otel_llm_router import _otel_compat
+from otel_llm_router import _otel_compat, redaction
 from otel_llm_router.export._wire import Attributes, Kept, field, varint
 
 # Trace id, span id, start and end, each behind its tag.
@@ -92,7 +92,9 @@ class SpanMessages:
         if type(event) is not Event:
             raise Unusual
         name, timestamp, attributes = _otel_compat.event_content(event)
-        named = self._event_names.get(name) or self._event_names.keep(name, None, field(b"\x12", str.encode(name)))
+        named = self._event_names.get(name) or self._event_names.keep(
+            name, None, field(b"\x12", str.encode(redaction.text(name)))
+        )
         pieces = [_moment(b"\x09", timestamp), named]
         if attributes is not None:
             pieces += _limited(attributes, self._event_attributes, b"\x20")
@@ -115,9 +117,9 @@ def _head(name: str, kind: SpanKind, status: Status, *, remote: object) -> bytes
     """Return name, kind, status and flags."""
     state = b"\x18" + _CODES[id(status.status_code)]
     if status.description:
-        state += field(b"\x12", str.encode(status.description))
+        state += field(b"\x12", str.encode(redaction.text(status.description)))
     flags = b"\x85\x01" + (_REMOTE if remote else _HERE)
-    return field(b"\x2a", str.encode(name)) + b"\x30" + _KINDS[id(kind)] + field(b"\x7a", state) + flags
+    return field(b"\x2a", str.encode(redaction.text(name))) + b"\x30" + _KINDS[id(kind)] + field(b"\x7a", state) + flags
 
 
 def _limited(attributes: Mapping[str, Any], encoder: Attributes, tag: bytes) -> list[bytes]:

@@ -1,8 +1,8 @@
 """Protobuf's wire format, as far as OTLP's attributes need it.
 
-Room: `export`. Texts, values and attributes go in; bytes go out. What comes again and again is kept
-as bytes, within bounds: keys and values of a service are few, and nearly all of its attributes are
-ones that were encoded before.
+Room: `export`. Texts, values and attributes go in; bytes go out, without secrets. What comes again and
+again is kept as bytes, within bounds: keys and values of a service are few, and nearly all of its
+attributes are ones that were looked at and encoded before.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
+
+from otel_llm_router import redaction
 
 _MAX_PIECE: Final = 256
 """Bytes of the longest piece that is kept."""
@@ -165,7 +167,7 @@ class Attributes(Kept):
             return [self._encode(key, value) for key, value in attributes.items()]
 
     def _encode(self, key: str, value: object) -> bytes:
-        return field(self._tag, key_value(key, value))
+        return field(self._tag, key_value(key, redaction.value(key, value)))
 
     def _new(self, key: str, value: Any) -> bytes:
         """Return a field that was not found: its value is new, or of a kind that is not kept."""
@@ -180,7 +182,7 @@ class Attributes(Kept):
             size = len(number)
             return self._tag + _ONE_BYTE[len(named) + size + 3] + named + _NUMBER[size] + number
         if kind is str:
-            content = value.encode()
+            content = redaction.value(key, value).encode()
             size = len(content)
             length = len(named) + size + 4
             if length >= _ONE_BYTE_ENDS:
@@ -193,8 +195,8 @@ class Attributes(Kept):
         return self.keep((key, value, type(value)), key, piece) if self._counts.get(key, 0) < _MAX_VALUES else piece
 
     def _named(self, key: str) -> bytes | None:
-        """Return a key's own part of a field, if it is short."""
-        if type(key) is not str or len(named := field(b"\x0a", key.encode())) > _MAX_NAMED:
+        """Return a key's own part of a field, if it is short and not one whose values are hidden."""
+        if type(key) is not str or redaction.hides(key) or len(named := field(b"\x0a", key.encode())) > _MAX_NAMED:
             return None
         if len(self._keys) < _MAX_KEPT:
             self._keys[key] = named

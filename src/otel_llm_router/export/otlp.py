@@ -1,7 +1,7 @@
 """Other exporters than OTLP's, which say what becomes of what they are given.
 
 Room: `export`. Exporters of the SDK's interfaces come in, and those of OTLP that are told what we do not know how to
-do; exporters of the same interface go out that never raise, count what failed and what was lost, and say so once:
+do; exporters of the same interface go out that never raise, hide secrets, count what failed and what was lost, and say so once:
 when a collector cannot be reached, and when it can again. See `_pushing` for the standard ones of OTLP.
 """
 
@@ -22,6 +22,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
 from otel_llm_router import _otel_compat
+from otel_llm_router.export import _redacting
 from otel_llm_router.export._reporter import Reporter
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def batching(exporter: SpanExporter, reporter: Reporter, scope: str | None = Non
     if guard is not None:
         with guard():
             encoding = encode_faster(exporter, guard)
-    reporting = ReportingSpanExporter(exporter, reporter)
+    reporting = ReportingSpanExporter(exporter, reporter, redact=encoding is None)  # our encoder does it itself
     if encoding is None or scope is None:
         return BatchSpanProcessor(reporting)
     from otel_llm_router.export._span_batching import EarlyBatchSpanProcessor  # noqa: PLC0415  # with its encoder only
@@ -148,14 +149,15 @@ def encode_faster(exporter: SpanExporter, guard: Guard) -> SpanEncoding | None:
 class ReportingSpanExporter(SpanExporter, _Reporting):
     """A span exporter that reports its failures."""
 
-    def __init__(self, inner: SpanExporter, reporter: Reporter) -> None:
+    def __init__(self, inner: SpanExporter, reporter: Reporter, *, redact: bool = True) -> None:
         _Reporting.__init__(self, inner, "traces", reporter)
+        self._redact = redact
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Export ``spans``; never raises."""
         result = SpanExportResult.FAILURE
         with self._accounted(len(spans)) as success:
-            result = self._inner.export(spans)
+            result = self._inner.export([_redacting.span(span) for span in spans] if self._redact else spans)
             success.append(result is SpanExportResult.SUCCESS)
         return result
 
@@ -178,7 +180,7 @@ class ReportingLogExporter(LogRecordExporter, _Reporting):
         """Export ``batch``; never raises."""
         result = LogRecordExportResult.FAILURE
         with self._accounted(len(batch)) as success:
-            result = self._inner.export(batch)
+            result = self._inner.export([_redacting.log(record) for record in batch])
             success.append(result is LogRecordExportResult.SUCCESS)
         return result
 
@@ -203,7 +205,8 @@ class ReportingMetricExporter(MetricExporter, _Reporting):
         """Export ``metrics_data``; never raises."""
         result = MetricExportResult.FAILURE
         with self._accounted(0) as success:
-            result = self._inner.export(metrics_data, timeout_millis=timeout_millis, **kwargs)
+            data = _redacting.metrics(metrics_data)
+            result = self._inner.export(data, timeout_millis=timeout_millis, **kwargs)
             success.append(result is MetricExportResult.SUCCESS)
         return result
 

@@ -216,7 +216,11 @@ class ScrapeReader(MetricReader):
         with forks_wait():
             self.collect()
             data, self._data = self._data, None
-        return data
+        if data is None:
+            return None
+        with importing():
+            from otel_llm_router.export import _redacting  # noqa: PLC0415  # with the first scrape
+        return _redacting.metrics(data)
 
     def _add_all(self, families: Families, text: OwnText, content_type: str) -> bytes:
         """Return the text of our own scope, or of all processes, but for what must go through ``families``."""

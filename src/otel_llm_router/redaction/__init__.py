@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
+
+from otel_llm_router.redaction._rules import HIDDEN, TEXT, PatternError, Reason, Rules, nothing
 
 if TYPE_CHECKING:
-    from otel_llm_router.redaction._engine import Engine, Reason, Rules
-
-HIDDEN: Final = "[REDACTED]"
-"""What stands in place of a secret."""
+    from otel_llm_router.redaction._engine import Engine
 
 _current: Engine | None = None
-_rules: Rules | None = None
+_wanted: Rules | None = None
 _making = threading.Lock()
 
 
@@ -33,6 +32,11 @@ def value(key: str, given: object) -> Any:
     none is returned itself.
     """
     return (_current or _made()).value(key, given)
+
+
+def hides(key: str) -> bool:
+    """Whether all values of ``key`` are hidden, whatever they are."""
+    return (_current or _made()).hides(key)
 
 
 def url(value: str) -> str:
@@ -62,24 +66,23 @@ def configure(
     Raises:
         PatternError: a pattern cannot be used, or the file cannot be read; what was configured before stays.
     """
-    global _current, _rules  # there is one, for every way out
-    from otel_llm_router.redaction import _custom, _engine  # noqa: PLC0415  # with the first that needs it
+    global _current, _wanted  # there is one, for every way out
+    listed: tuple[tuple[str, str], ...] = ()
+    if patterns.strip():
+        from otel_llm_router.redaction import _custom  # noqa: PLC0415  # where somebody has some
 
-    kept: dict[str, Any] = {}
-    if limit is not None:
-        kept["limit"] = limit
-    if dropped is not None:
-        kept["dropped"] = dropped
-    rules = _engine.Rules(
+        listed = tuple(_custom.read(patterns))
+        _custom.Custom(listed)
+    rules = Rules(
         personal=frozenset(personal),
-        patterns=tuple(_custom.read(patterns)),
+        patterns=listed,
         keys=tuple(keys),
         allowed=tuple(allowed),
-        **kept,
+        limit=limit or TEXT,
+        dropped=dropped or nothing,
     )
-    _custom.Custom(rules.patterns)
     with _making:
-        _rules, _current = rules, None
+        _wanted, _current = rules, None
 
 
 def _made() -> Engine:
@@ -88,8 +91,8 @@ def _made() -> Engine:
 
     with _making:
         if _current is None:
-            _current = Engine(_rules)
+            _current = Engine(_wanted)
         return _current
 
 
-__all__ = ["HIDDEN", "configure", "text", "url", "value"]
+__all__ = ["HIDDEN", "PatternError", "configure", "hides", "text", "url", "value"]

@@ -32,9 +32,11 @@ def spans(text: str) -> Iterator[tuple[int, int]]:
     if "PRIVATE KEY" in text:
         yield from _keys(text)
     if "Private-Lines:" in text:
-        for found in _PUTTY.finditer(text):
+        position = 0
+        while (found := _PUTTY.search(text, position)) is not None:
             lines = _LINES.match(text, found.end())
-            yield found.end(), lines.end() if lines is not None else found.end()
+            position = lines.end() if lines is not None else found.end()
+            yield found.end(), position
     if "ey" in text and "." in text:
         yield from _tokens(text, _TOKEN)
     if "ZXlK" in text:

@@ -1,44 +1,58 @@
 """How much text is looked at, of one and in a second: what is beyond is dropped, and never passed on as it is.
 
-Room: `redaction`.
+Room: `redaction`. The work for a text is in proportion to its length, so that its length bounds its time; what all
+texts together take is measured.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from time import monotonic
+from time import monotonic, thread_time
 from typing import Final
 
-TEXT: Final = 131_072
-"""Characters of the longest text that is looked at, unless told otherwise."""
-TEXTS_IN_A_SECOND: Final = 64
-"""How many texts of that length are looked at in a second."""
+SHARE: Final = 0.5
+"""Seconds of CPU that may be spent in a second."""
+SAVED: Final = 2.0
+"""Seconds of CPU that may be spent at once when nothing was spent before."""
+
+_SHORT: Final = 1024
+_EACH: Final = 0.05e-6
+"""Seconds that a character of a short text is taken to cost: measuring would cost more."""
 
 
 class Budget:
-    """Gives what may be looked at.
+    """Seconds of CPU that may be spent now.
 
     Args:
-        text: Characters of one text.
         clock: Returns seconds.
+        spent: Returns seconds of CPU of this thread.
     """
 
-    def __init__(self, text: int = TEXT, clock: Callable[[], float] = monotonic) -> None:
-        self.text = text
-        self._rate = text * TEXTS_IN_A_SECOND
+    def __init__(self, clock: Callable[[], float] = monotonic, spent: Callable[[], float] = thread_time) -> None:
         self._clock = clock
-        self._left = float(self._rate)
+        self._spent = spent
+        self._left = SAVED
         self._at = clock()
 
-    def take(self, characters: int) -> bool:
-        """Whether so many may be looked at now. Threads that meet here may both be given the last of it."""
-        if self._left < self._rate:
+    def begin(self, characters: int) -> float | None:
+        """Return what `end` is to be told, or None when there is nothing left to spend.
+
+        Threads that meet here may count a moment twice: it is a limit, and no account.
+        """
+        if self._left < SAVED:
             now = self._clock()
-            self._left = min(self._rate, self._left + (now - self._at) * self._rate)
+            self._left = min(SAVED, self._left + (now - self._at) * SHARE)
             self._at = now
+            if self._left <= 0:
+                return None
         else:
             self._at = self._clock()
-        if characters > self._left:
-            return False
-        self._left -= characters
-        return True
+        if characters < _SHORT:
+            self._left -= characters * _EACH
+            return 0.0
+        return self._spent()
+
+    def end(self, began: float) -> None:
+        """Take note of what was spent since `begin`."""
+        if began:
+            self._left -= self._spent() - began

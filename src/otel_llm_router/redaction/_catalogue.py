@@ -25,6 +25,9 @@ _REGION: Final = re.compile(r"[A-Za-z0-9_./+=:~$%@-]{16,}")
 _SHORT: Final = re.compile(r"(?:(?<![A-Za-z0-9])|(?<=\\[nrt]))sk-(?!learn)(?=[\w-]{0,40}(?:\d|\*\*))[\w*-]{4,}")
 """The one prefix that people give to short keys of their own too, such as LiteLLM's master key."""
 
+_START: Final = 2
+"""Characters that the shortest literal has."""
+
 _ESCAPES: Final = {"n": 1, "r": 1, "t": 1, "b": 1, "f": 1, "v": 1, "x": 3, "u": 5}
 """How many characters of an escape follow its backslash, and are no part of a word."""
 
@@ -51,13 +54,14 @@ class Finder:
     """Finds shapes; made once, which takes some milliseconds."""
 
     def __init__(self, shapes: tuple[Shape, ...] = SHAPES) -> None:
-        plain = [one for one in shapes if not one.before]
+        plain = sorted((one for one in shapes if not one.before), key=lambda one: -len(one.literal))
         self._others = [one for one in shapes if one.before]
         self._by_start: dict[str, list[Shape]] = {}
-        self._width = 2
         for one in plain:
-            self._by_start.setdefault(one.literal[: self._width], []).append(one)
-        heads = "|".join([_trie(one.literal for one in plain), *[one.head for one in self._others]])
+            self._by_start.setdefault(one.literal[:_START], []).append(one)
+        self._compiled: dict[str, re.Pattern[str] | None] = {}
+        # A group for each that begins with no literal: which of them it was is known then.
+        heads = "|".join([*[f"({one.head})" for one in self._others], _trie(one.literal for one in plain)])
         self._anywhere = re.compile(heads)
         self._start = re.compile(rf"(?<![A-Za-z0-9])(?:{heads})")
         self._escaped = re.compile(rf"(?:(?<![A-Za-z0-9])|(?<=%[0-9A-Fa-f]{{2}}))(?:{heads})")
@@ -73,26 +77,32 @@ class Finder:
             if position == start and start and text[start - 1] == "\\":
                 position += _ESCAPES.get(text[start], 0)
                 found = self._anywhere.match(text, position, stop)
-                if found is not None and (last := self._end(text, position)):
+                if found is not None and (last := self._end(text, found)):
                     yield position, last
                     end = position = last
             find = (self._escaped if "%" in region.group() else self._start).search
             while position < stop and (found := find(text, position, stop)) is not None:
-                position = found.start()
-                if last := self._end(text, position):
-                    yield position, last
+                last = self._end(text, found)
+                if last:
+                    yield found.start(), last
                     end = position = last
                 else:
-                    position += 1
+                    position = found.start() + 1
 
-    def _end(self, text: str, start: int) -> int:
-        """Return the end of the longest key that begins at ``start``, or 0."""
-        end = 0
-        for one in (*self._by_start.get(text[start : start + self._width], ()), *self._others):
-            found = one.pattern.match(text, start)
+    def _end(self, text: str, head: re.Match[str]) -> int:
+        """Return the end of the key that begins with ``head``, or 0."""
+        start = head.start()
+        if head.lastindex is not None:
+            found = self._others[head.lastindex - 1].pattern.match(text, start)
             if found is not None:
-                end = max(end, found.end())
-        return end
+                return found.end()
+        begins = text[start : start + _START]
+        if begins not in self._compiled:
+            patterns = "|".join(one.head + one.body for one in self._by_start.get(begins, ()))
+            self._compiled = {**self._compiled, begins: re.compile(patterns) if patterns else None}
+        pattern = self._compiled[begins]
+        found = pattern.match(text, start) if pattern is not None else None
+        return 0 if found is None else found.end()
 
     @staticmethod
     def short(text: str) -> Iterator[tuple[int, int]]:

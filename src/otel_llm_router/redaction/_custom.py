@@ -11,16 +11,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from otel_llm_router.redaction._rules import PatternError
+
 SECONDS: Final = 0.05
 """How long one pattern may take on one text."""
 SEPARATOR: Final = ";;"
 """What separates patterns that are not in a file."""
 
 _LINE: Final = re.compile(r"\s*(?:([\w.-]+)\s*=\s*)?(.+?)\s*", re.DOTALL)
-
-
-class PatternError(ValueError):
-    """A pattern cannot be used; its name and the reason are said."""
 
 
 def read(given: str) -> list[tuple[str, str]]:

@@ -7,26 +7,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, cast
 
 from otel_llm_router.redaction import _blocks
-from otel_llm_router.redaction._budget import TEXT, Budget
+from otel_llm_router.redaction._budget import Budget
 from otel_llm_router.redaction._catalogue import Finder
 from otel_llm_router.redaction._custom import Custom
 from otel_llm_router.redaction._keyed import Keyed
 from otel_llm_router.redaction._names import Kind, Names
 from otel_llm_router.redaction._personal import Personal
+from otel_llm_router.redaction._rules import HIDDEN, Rules
 from otel_llm_router.redaction._urls import Urls
 from otel_llm_router.redaction._values import is_secret
 
-HIDDEN: Final = "[REDACTED]"
 TOO_LONG: Final = "[REDACTED: too long]"
 TOO_MUCH: Final = "[REDACTED: too much at once]"
 TOO_SLOW: Final = "[REDACTED: a pattern took too long]"
-
-Reason = Literal["too_long", "too_much", "pattern"]
-"""Why a text was dropped."""
 
 _SHORT: Final = 256
 """Characters of the longest text that is remembered as one without secrets."""
@@ -36,42 +32,18 @@ _SIGNS: Final = re.compile(r"[=:\"'>%-]|(?i:bearer|basic|password)[ \t]")
 """What a text has, one of them at least, that names a secret."""
 
 
-def _nothing(_reason: Reason) -> None:
-    """Nobody counts."""
-
-
-@dataclass(frozen=True)
-class Rules:
-    """What is hidden beside what always is.
-
-    Args:
-        personal: Kinds of personal data.
-        patterns: Users' patterns, with their names.
-        keys: Names whose values are secrets.
-        allowed: Names whose values are none, and texts that are none.
-        limit: Characters of the longest text that is looked at.
-        dropped: Told of each text that was dropped.
-    """
-
-    personal: frozenset[str] = frozenset()
-    patterns: tuple[tuple[str, str], ...] = ()
-    keys: tuple[str, ...] = ()
-    allowed: tuple[str, ...] = ()
-    limit: int = TEXT
-    dropped: Callable[[Reason], None] = _nothing
-
-
 class Engine:
     """Hides secrets.
 
     Args:
         rules: What is hidden.
+        budget: What may be spent on it.
 
     Raises:
         PatternError: a pattern cannot be used.
     """
 
-    def __init__(self, rules: Rules | None = None) -> None:
+    def __init__(self, rules: Rules | None = None, budget: Budget | None = None) -> None:
         self.rules = rules = rules or Rules()
         self._names = Names(rules.keys, rules.allowed)
         self._allowed = frozenset(rules.allowed)
@@ -80,14 +52,15 @@ class Engine:
         self._urls = Urls(self._names)
         self._personal = Personal(rules.personal)
         self._custom = Custom(rules.patterns)
-        self._budget = Budget(rules.limit)
+        self._budget = budget or Budget()
         self._clean: set[str] = set()
 
     def text(self, value: str) -> str:
         """Return a text without secrets."""
         if value in self._clean:
             return value
-        return self._hidden(value, self._spans)
+        # A text of a class of its own is what it contains.
+        return self._hidden(value if type(value) is str else str.__str__(value), self._spans)
 
     def value(self, key: str, value: object, depth: int = _DEPTH) -> Any:
         """Return the value of ``key`` without secrets; it itself where there are none."""
@@ -101,6 +74,10 @@ class Engine:
                 return HIDDEN if is_secret(value, kind) and value not in self._allowed else self.text(value)
             return self.query(value) if kind is Kind.QUERY else self.url(value)
         return self._within(value, depth)
+
+    def hides(self, key: str) -> bool:
+        """Whether all values of ``key`` are hidden."""
+        return self._names.kind(key) in {Kind.SECRET, Kind.HEADER, Kind.TOKEN}
 
     def url(self, value: str) -> str:
         """Return a URL, or the path and query of one, without credentials."""
@@ -139,7 +116,8 @@ class Engine:
         if len(value) > self.rules.limit:
             self.rules.dropped("too_long")
             return TOO_LONG
-        if not self._budget.take(len(value)):
+        began = self._budget.begin(len(value))
+        if began is None:
             self.rules.dropped("too_much")
             return TOO_MUCH
         try:
@@ -147,6 +125,11 @@ class Engine:
         except TimeoutError:
             self.rules.dropped("pattern")
             return TOO_SLOW
+        except Exception:  # noqa: BLE001  # whatever it is, the text does not leave as it was
+            self.rules.dropped("error")
+            return HIDDEN
+        finally:
+            self._budget.end(began)
         if self._allowed:
             spans = [(start, end) for start, end in spans if value[start:end] not in self._allowed]
         if spans:
@@ -167,8 +150,9 @@ class Engine:
             return HIDDEN if is_secret(value, kind) and value not in self._allowed else value
         if isinstance(value, (list, tuple)):
             items = cast("list[object] | tuple[object, ...]", value)
-            numbers = kind is Kind.TOKEN and all(isinstance(one, (int, float)) for one in items)
-            return value if numbers else type(value)([HIDDEN])  # pyright: ignore[reportUnknownVariableType]
+            if kind is Kind.TOKEN and all(isinstance(one, (int, float)) for one in items):
+                return items
+            return [HIDDEN] if isinstance(value, list) else (HIDDEN,)
         return HIDDEN
 
     def _within(self, value: object, depth: int) -> Any:

@@ -46,7 +46,7 @@ class Keyed:
         stems = sorted({*STEMS, *names.more}, key=len, reverse=True)
         # Names that were added may be written with anything between their words.
         written = "|".join(r"[\W_]?".join(map(re.escape, stem)) if stem in names.more else stem for stem in stems)
-        self._stems = (*STEMS, *{word[-4:] for word in names.more})
+        self._stems = ("",) if names.more else STEMS
         self._name = re.compile(
             rf"(?:{written})(?=(?P<tail>[A-Za-z0-9_-]{{0,120}}))(?P=tail)"  # at once, never less of it
             r"(?P<close>(?:\\{0,15}[\"'`])?[ \t]{0,4}[\])]?)"

@@ -224,6 +224,15 @@ AUTH_REASON = Attribute(
 
 CHECK = Attribute(key="check", description="Name of a health check.", bound=60)
 SIGNAL = Attribute(key="signal", description="Telemetry signal.", values=("traces", "metrics", "logs"))
+REDACTION_REASON = Attribute(
+    key="reason",
+    description=(
+        "Why a text was dropped: `too_long` to look through, `too_much` in too short a time, a `pattern` of the "
+        "operator's took too long, an `error` of ours."
+    ),
+    values=("too_long", "too_much", "pattern", "error"),
+    domain="redaction_reason",
+)
 EXPORT_REASON = Attribute(
     key="reason",
     description=(

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Final
 
-from otel_llm_router import _sanitize
+from otel_llm_router import _sanitize, redaction
 from otel_llm_router.signals import Attribute, options
 from otel_llm_router.signals.attributes import OTHER, UNKNOWN
 
@@ -108,6 +108,7 @@ class LabelBounds:
             return
         pool = self._pool(attribute)
         if value not in pool.kept.used:
+            value = redaction.text(value)
             with self._lock:
                 if pool.kept.admit(value, 0):
                     pool.open.used.pop(value, None)
@@ -128,6 +129,7 @@ class LabelBounds:
         noted = pool.open.used.get(value)
         if noted is not None and now < noted + NOTED:
             return value
+        value = redaction.text(value)
         with self._lock:
             # Looked up again: another thread may have been faster, with either.
             if value in pool.kept.used or pool.open.admit(value, now):

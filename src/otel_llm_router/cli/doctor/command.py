@@ -26,6 +26,7 @@ from otel_llm_router.cli.doctor import (
     _logs,
     _options,
     _port,
+    _redaction,
     _versions,
     _workers,
 )
@@ -40,6 +41,7 @@ CHECKS: Final[tuple[tuple[str, Check], ...]] = (
     ("hooks", _hooks.check),
     ("content", _content.check),
     ("audit", _audit.check),
+    ("redaction", _redaction.check),
     ("workers", _workers.check),
     ("scrape", _port.check),
     ("logs", _logs.check),

@@ -13,13 +13,12 @@ from functools import partial
 from typing import Any, Final
 
 from opentelemetry import context as otel_context
-from opentelemetry import propagate
 from opentelemetry.context import Context
 
 from otel_llm_router import telemetry
 from otel_llm_router.instrumentation._protocols.answers import PLAIN, Piece
 from otel_llm_router.instrumentation._protocols.recognition import Call, model_path, recognise
-from otel_llm_router.instrumentation.wire import _headers
+from otel_llm_router.instrumentation.wire import _headers, _propagation
 from otel_llm_router.instrumentation.wire._headers import Header
 from otel_llm_router.instrumentation.wire._reading import Reading
 from otel_llm_router.signals import attributes
@@ -121,7 +120,7 @@ class Exchange:
 
     def inject(self, headers: MutableMapping[str, str]) -> None:
         """Put the trace context into the request's headers."""
-        propagate.inject(headers, self._parent)
+        _propagation.inject(headers, self._parent)
 
     def asked(self, body: Callable[[], Any]) -> None:
         """Take what is asked, where that is asked for."""
@@ -257,7 +256,7 @@ class Bystander:
 
     def inject(self, headers: MutableMapping[str, str]) -> None:
         """Put the trace context into the request's headers."""
-        propagate.inject(headers, self._parent)
+        _propagation.inject(headers, self._parent)
 
     def answered(self, status: int, header: Header) -> None:
         """Take the head of the answer."""

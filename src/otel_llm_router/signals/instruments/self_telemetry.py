@@ -114,6 +114,15 @@ GUARD_ERRORS = Instrument(
     attributes=(a.HOOK,),
     source="design: telemetry about itself",
 )
+REDACTION_DROPPED = Instrument(
+    name="llm_router.telemetry.redaction.dropped",
+    prometheus_name="llm_router_telemetry_redaction_dropped_total",
+    kind=Kind.COUNTER,
+    unit="{text}",
+    description="Texts that were dropped from telemetry since they could not be looked through for secrets.",
+    attributes=(a.REDACTION_REASON,),
+    source="design: telemetry about itself",
+)
 EXPORT_FAILURES = Instrument(
     name="llm_router.telemetry.export.failures",
     prometheus_name="llm_router_telemetry_export_failures_total",

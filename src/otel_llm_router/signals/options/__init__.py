@@ -19,6 +19,7 @@ from otel_llm_router.signals.options import (
     _hooks,
     _log_files,
     _logs,
+    _redaction,
     _redis,
     _scrape,
     _telemetry,
@@ -31,6 +32,7 @@ from otel_llm_router.signals.options._health import *
 from otel_llm_router.signals.options._hooks import *
 from otel_llm_router.signals.options._log_files import *
 from otel_llm_router.signals.options._logs import *
+from otel_llm_router.signals.options._redaction import *
 from otel_llm_router.signals.options._redis import *
 from otel_llm_router.signals.options._scrape import *
 from otel_llm_router.signals.options._telemetry import *
@@ -50,6 +52,7 @@ OPTIONS: tuple[Option, ...] = (
     *_declared(_logs),
     *_declared(_audit),
     *_declared(_log_files),
+    *_declared(_redaction),
     *_declared(_export),
     *_declared(_alerts),
     _general.STRICT,
