@@ -37,7 +37,13 @@ NOT_RECORDED = {
 }
 """What takes a Redis, a broken library or an outage."""
 
-OWN_PACE = ("llm_router_process_", "llm_router_telemetry_", "llm_router_health_")
+OWN_PACE = (
+    "llm_router_process_",
+    "llm_router_telemetry_",
+    "llm_router_health_",
+    "llm_router_cooldown_remaining",
+    "llm_router_deployment_state",
+)
 """Names of what changes from one reading to the next, without anybody doing anything."""
 
 PLACE = {"job", "instance", "path"}
@@ -90,8 +96,8 @@ def recorded(stack: Stack, scrape_port: int) -> Generator[str]:
         "OTEL_LLM_ROUTER_ATTRIBUTION": "user,team,key,organization",
     }
     command = [BIN / "opentelemetry-instrument", sys.executable, HERE / "every_instrument.py"]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, env=environment(**own), **pipes) as process:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, env=environment(**own), stdin=pipe, stdout=pipe, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "recorded\n"
         yield f"http://127.0.0.1:{scrape_port}/metrics"
