@@ -24,6 +24,11 @@ DISTINCT = """
 exporters:
   prometheusremotewrite:
     external_labels: {path: rw}
+  # What is tried again is tried soon: nobody waits for minutes here.
+  elasticsearch/opensearch:
+    retry: {max_interval: 2s}
+  otlp_http/prometheus:
+    retry_on_failure: {max_interval: 2s}
 processors:
   transform/path:
     metric_statements:
