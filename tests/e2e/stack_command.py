@@ -26,9 +26,10 @@ exporters:
     external_labels: {path: rw}
   # What is tried again is tried soon: nobody waits for minutes here.
   elasticsearch/opensearch:
-    retry: {max_interval: 2s}
+    # Not sooner: it is given up after 33 times.
+    retry: {max_interval: 10s}
   otlp_http/prometheus:
-    retry_on_failure: {max_interval: 2s}
+    retry_on_failure: {max_interval: 5s}
 processors:
   transform/path:
     metric_statements:
