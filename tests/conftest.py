@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import signal
 import socket
 import threading
 import time
@@ -20,6 +21,11 @@ from otel_llm_router.cli.demo._upstream import Upstream
 
 # LiteLLM otherwise fetches its price table from the network when it is imported.
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+
+# A shell starts what runs in its background deaf to these two, and all that is started by that.
+for _number, _handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGQUIT, signal.SIG_DFL)):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, _handler)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -39,6 +39,7 @@ ALERTS: Final = (
     Alert(
         name="HighErrorRate",
         query=m.error_rate(RULES).above(m.ERROR_RATE_HIGH),
+        threshold=m.ERROR_RATE_HIGH,
         hold="2m",
         severity="warning",
         component="errors",
@@ -48,6 +49,7 @@ ALERTS: Final = (
     Alert(
         name="CriticalErrorRate",
         query=m.error_rate(RULES).above(m.ERROR_RATE_CRITICAL),
+        threshold=m.ERROR_RATE_CRITICAL,
         hold="1m",
         severity="critical",
         component="errors",
@@ -57,6 +59,7 @@ ALERTS: Final = (
     Alert(
         name="HighResponseTime",
         query=m.response_time(RULES, 0.95).above(m.RESPONSE_TIME_HIGH),
+        threshold=m.RESPONSE_TIME_HIGH,
         hold="3m",
         severity="warning",
         component="latency",
@@ -66,6 +69,7 @@ ALERTS: Final = (
     Alert(
         name="CriticalResponseTime",
         query=m.response_time(RULES, 0.95).above(m.RESPONSE_TIME_CRITICAL),
+        threshold=m.RESPONSE_TIME_CRITICAL,
         hold="1m",
         severity="critical",
         component="latency",
@@ -75,6 +79,7 @@ ALERTS: Final = (
     Alert(
         name="HighMemoryUsage",
         query=m.resident_memory(RULES).above(m.MEMORY_HIGH),
+        threshold=m.MEMORY_HIGH,
         hold="5m",
         severity="warning",
         component="memory",
@@ -84,6 +89,7 @@ ALERTS: Final = (
     Alert(
         name="CriticalMemoryUsage",
         query=m.resident_memory(RULES).above(m.MEMORY_CRITICAL),
+        threshold=m.MEMORY_CRITICAL,
         hold="1m",
         severity="critical",
         component="memory",
@@ -94,6 +100,7 @@ ALERTS: Final = (
         name="NoModelsLoaded",
         # A gateway that loads no models never reports the series, and an absent series equals nothing.
         query=RULES.level(resources.MODELS_LOADED).equal_to(0),
+        threshold=0,
         hold="1m",
         severity="critical",
         component="models",
@@ -104,6 +111,7 @@ ALERTS: Final = (
         name="LowCacheHitRate",
         # The ratio has no value while nothing is looked up.
         query=m.cache_hit_ratio(RULES).below(m.CACHE_HIT_RATIO_LOW),
+        threshold=m.CACHE_HIT_RATIO_LOW,
         hold="10m",
         severity="warning",
         component="cache",
@@ -113,6 +121,7 @@ ALERTS: Final = (
     Alert(
         name="HighQueueSize",
         query=RULES.level(resources.QUEUE_SIZE, by=[a.QUEUE_TYPE]).above(m.QUEUE_HIGH),
+        threshold=m.QUEUE_HIGH,
         hold="2m",
         severity="warning",
         component="queue",
@@ -122,6 +131,7 @@ ALERTS: Final = (
     Alert(
         name="CriticalQueueSize",
         query=RULES.level(resources.QUEUE_SIZE, by=[a.QUEUE_TYPE]).above(m.QUEUE_CRITICAL),
+        threshold=m.QUEUE_CRITICAL,
         hold="30s",
         severity="critical",
         component="queue",
@@ -131,6 +141,7 @@ ALERTS: Final = (
     Alert(
         name="ServiceDown",
         query=_service_down(),
+        threshold=0,
         hold="1m",
         severity="critical",
         component="availability",
@@ -144,6 +155,7 @@ ALERTS: Final = (
         name="LowTokenGeneration",
         # A service that has never generated a token, such as one for embeddings only, has no series and no alert.
         query=m.token_rate(RULES).below(m.TOKEN_RATE_LOW).during(m.request_rate(RULES).above(m.TRAFFIC)),
+        threshold=m.TOKEN_RATE_LOW,
         hold="5m",
         severity="warning",
         component="throughput",

@@ -44,6 +44,7 @@ class Alert:
     Args:
         name: Name of the alert, a contract with routes and silences.
         query: Fires for each series of the result.
+        threshold: The number that the value is compared with, as the payload of a webhook has it.
         hold: How long it must have a result first.
         severity: Where Alertmanager sends it.
         component: What is ill. Alerts of one service and component inhibit each other by severity.
@@ -53,6 +54,7 @@ class Alert:
 
     name: str
     query: Query
+    threshold: float
     hold: str
     severity: Severity
     component: str
@@ -71,7 +73,13 @@ class Alert:
             "expr": self.query.text,
             "for": self.hold,
             "labels": {"severity": self.severity, "service": "{{ $labels.job }}", "component": self.component},
-            "annotations": {"summary": self.summary, "description": self.description, "runbook": self.runbook},
+            "annotations": {
+                "summary": self.summary,
+                "description": self.description,
+                "runbook": self.runbook,
+                "current_value": "{{ $value }}",
+                "threshold": f"{self.threshold:.12g}",
+            },
         }
 
 

@@ -56,6 +56,8 @@ def test_threshold_hold_and_severity(name: str):
     thresholds, hold, severity = REQUIRED[name]
     rule = ALERTS[name]
     assert comparisons(rule["expr"]) == thresholds
+    assert float(rule["annotations"]["threshold"]) in {threshold for _, threshold in thresholds}
+    assert rule["annotations"]["current_value"] == "{{ $value }}"
     assert rule["for"] == hold
     assert rule["labels"]["severity"] == severity
 

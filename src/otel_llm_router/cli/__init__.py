@@ -14,6 +14,7 @@ import click
 from otel_llm_router._version import DISTRIBUTION, __version__
 
 _COMMANDS: Final = {
+    "alerts": ("otel_llm_router.cli.alerts.command", "alerts", "Configure Alertmanager, and test where alerts go."),
     "collector": ("otel_llm_router.cli.collector", "collector", "Run or validate the OpenTelemetry Collector."),
     "dashboards": ("otel_llm_router.cli.dashboards", "dashboards", "List and export the Grafana dashboards."),
     "demo": ("otel_llm_router.cli.demo.command", "demo", "Watch a real router, and check every number of it."),

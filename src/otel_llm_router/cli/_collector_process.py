@@ -14,7 +14,9 @@ from typing import final
 
 import click
 
+from otel_llm_router.cli import _collector_storage as storage
 from otel_llm_router.cli._collector_settings import HEALTH, CollectorSettings, reachable
+from otel_llm_router.cli._collector_storage import SetAside
 
 _START_SECONDS = 30.0
 _STOP_SECONDS = 15.0
@@ -50,6 +52,7 @@ class CollectorProcess:
         start_seconds: float = _START_SECONDS,
     ) -> None:
         self.settings = settings
+        self.set_aside: list[SetAside] = []
         self._binary = binary
         self._log = log
         self._start_seconds = start_seconds
@@ -90,11 +93,11 @@ class CollectorProcess:
         return self._started().pid
 
     def start(self) -> None:
-        """Start the process; it is not ready yet.
+        """Start the process; it is not ready yet. Queue files that it could not read are set aside: `set_aside`.
 
         Raises:
             PortInUseError: Another process listens where it should.
-            CollectorStartError: The directory for received logs and traces cannot be made.
+            CollectorStartError: The directories for received logs and traces and for queues cannot be made.
         """
         try:
             for file in self.settings.files():
@@ -105,6 +108,12 @@ class CollectorProcess:
                 f"the Collector has no directory for received logs and traces: {error}. Choose another with --data-dir."
             ) from error
         self.settings.check_ports()
+        try:
+            self.set_aside = [one for each in self.settings.storage_dirs() for one in storage.prepare(each)]
+        except OSError as error:
+            raise CollectorStartError(
+                f"the Collector has no directory for its queues: {error}. Choose another with --data-dir."
+            ) from error
         command = [str(self._binary), *self.settings.config_arguments()]
         env = self.settings.environment()
         if self._log is None:
@@ -138,6 +147,8 @@ class CollectorProcess:
                     f"{self.settings.health} did not answer 200{self._last_lines()}"
                 )
             time.sleep(_POLL_SECONDS)
+        for each in self.settings.storage_dirs():
+            storage.reserve(each)
 
     def wait(self) -> int:
         """Wait until the process ends; return its exit code, as a shell would state it."""

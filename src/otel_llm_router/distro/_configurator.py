@@ -11,14 +11,14 @@ from functools import partial
 from typing import Any
 
 from opentelemetry import metrics
-from opentelemetry._logs import set_logger_provider
+from opentelemetry._logs import get_logger_provider, set_logger_provider
 from opentelemetry.metrics import set_meter_provider
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.trace import set_tracer_provider
 
 from otel_llm_router import telemetry
 from otel_llm_router._otel_compat import BaseConfigurator
-from otel_llm_router.distro import _processes, _sdk, _server, resource, settings
+from otel_llm_router.distro import _logs, _processes, _sdk, _server, resource, settings
 from otel_llm_router.distro._lifecycle import Lifecycle
 from otel_llm_router.distro.settings import Settings
 from otel_llm_router.export.otlp import silence_exporters
@@ -100,6 +100,8 @@ class Configurator(BaseConfigurator):
         lifecycle.add([meter.shutdown], last=True)
         lifecycle.add_flush([tracer.force_flush, logger.force_flush])
         lifecycle.add_flush([meter.force_flush], last=True)
+        _logs.start(options, providers.logger, lifecycle, providers.settle)
+        _logs.summarise(options, reader, lifecycle)
         if options.scrape:
             _serve(options, reader, lifecycle, providers.meter)
 
@@ -125,11 +127,13 @@ class Configurator(BaseConfigurator):
                 error,
             )
             return
+        _logs.start(options, get_logger_provider(), lifecycle, lambda: None)
         provider = metrics.get_meter_provider()
         reader = None
         if options.scrape and isinstance(provider, MeterProvider):
             reader = _scrape_reader()
             provider.add_metric_reader(reader)
+        _logs.summarise(options, reader, lifecycle)
         if options.scrape:
             _serve(options, reader, lifecycle, provider)
 

@@ -29,7 +29,12 @@ def _chosen(name: str) -> dict[str, Any]:
     if name in {"llm_router_logging", "logging"}:
         chosen = settings.read()[0]
         if name != "logging":
-            return {"export": chosen.logs, "level": chosen.logs_level, "fields": chosen.logs_fields}
+            from otel_llm_router.distro import _logs  # noqa: PLC0415  # comes with the SDK
+
+            arguments = {"export": chosen.logs, "level": chosen.logs_level, "fields": chosen.logs_fields}
+            files = None if chosen.logs else _logs.application_provider()
+            # To the files alone: the application's messages leave only where that is asked for.
+            return arguments if files is None else {**arguments, "export": True, "logger_provider": files}
         # OpenTelemetry's own, where someone has installed it: its handler exports what we export.
         return {"enable_log_auto_instrumentation": False} if chosen.logs else {}
     return ARGUMENTS.get(name, {})

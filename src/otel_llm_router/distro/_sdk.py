@@ -53,12 +53,14 @@ class Providers:
         meter: Meter provider.
         logger: Logger provider.
         problems: What could not be built, in sentences for the log.
+        settle: Records what has ended and has not been recorded yet.
     """
 
     tracer: TracerProvider
     meter: MeterProvider
     logger: LoggerProvider
     problems: list[str] = field(default_factory=list[str])
+    settle: Callable[[], object] = field(default=lambda: None)
 
     def all(self) -> tuple[TracerProvider, MeterProvider, LoggerProvider]:
         """Return the three providers."""
@@ -110,7 +112,8 @@ def build(
 
         pushing = Pushing(reporter, guard, ending, queue_bytes)
     ids = _made("id generator (OTEL_PYTHON_ID_GENERATOR)", problems, _id_generator)
-    tracer_class, meter_class = _classes(fast=fast, label_idle=label_idle)
+    pipeline = aggregation.Pipeline() if fast else None
+    tracer_class, meter_class = _classes(pipeline, label_idle=label_idle)
     tracer = tracer_class(
         resource=resource,
         sampler=_compat.import_sampler(_compat.sampler_name()),
@@ -162,14 +165,17 @@ def build(
         if records is not None:
             logger.add_log_record_processor(records)
     providers = Providers(tracer, meter, logger, problems)
+    if pipeline is not None:
+        providers.settle = pipeline.drain
     forked.add(providers.all())
     return providers
 
 
-def _classes(*, fast: bool, label_idle: float) -> tuple[Callable[..., TracerProvider], Callable[..., MeterProvider]]:
-    if not fast:
+def _classes(
+    pipeline: aggregation.Pipeline | None, *, label_idle: float
+) -> tuple[Callable[..., TracerProvider], Callable[..., MeterProvider]]:
+    if pipeline is None:
         return TracerProvider, MeterProvider
-    pipeline = aggregation.Pipeline()
     return (
         partial(aggregation.TracerProvider, SCOPE, pipeline),
         partial(aggregation.MeterProvider, SCOPE, pipeline, label_idle=label_idle),

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from otel_llm_router.signals import Option, options
 
 if TYPE_CHECKING:  # all of `telemetry` comes with it, which a process that is switched off does not need
-    from otel_llm_router.telemetry import ForeignRule, GenAIMetrics
+    from otel_llm_router.telemetry import ForeignRule, GenAIMetrics, Inferences
 
 DOCUMENTATION: Final = "docs/configuration.md"
 
@@ -75,9 +75,35 @@ class Settings:
     logs: bool
     logs_level: str
     logs_fields: bool
+    log_file: str
+    log_format: str
+    log_level: str
+    log_debug: bool
+    log_streams: str
+    log_max_bytes: int
+    log_backups: int
+    log_inferences: Inferences
+    log_access_sample: str
+    log_client_address: bool
+    log_summary_interval: float
     exit_budget: float
     queue_bytes: int
     fast_path: bool
+    alerts: bool
+    alerts_webhook_url: str = field(repr=False)
+    alerts_relay_url: str
+    alerts_relay_token: str = field(repr=False)
+    alerts_slack_url: str = field(repr=False)
+    alerts_pagerduty_key: str = field(repr=False)
+    alerts_pagerduty_url: str
+    alerts_email: bool
+    alerts_email_to: str
+    alerts_email_from: str
+    alerts_smtp_host: str
+    alerts_smtp_port: int
+    alerts_smtp_user: str
+    alerts_smtp_password: str = field(repr=False)
+    alerts_escalate: int
     strict: bool
 
 
@@ -101,6 +127,8 @@ def read(environ: Mapping[str, str] | None = None) -> tuple[Settings, list[str]]
                 value = parse(option, text, variable)
                 values[option.name] = not value if variable in option.inverted_aliases else value
             except OptionError as error:
+                if variable != option.env and option.common_aliases:
+                    continue
                 problems.append(f"{error}; {option.default!r} is used")
     problems.extend(_unknown(environ))
     return Settings(**values), problems  # pyright: ignore[reportArgumentType]  # each option parses to its own type

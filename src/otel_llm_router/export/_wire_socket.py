@@ -174,15 +174,19 @@ def _tunnel(connected: socket.socket, destination: Destination, credentials: dic
 def _encrypted(connected: socket.socket, destination: Destination, deadline: float, alpn: str | None) -> socket.socket:
     if not destination.tls:
         return connected
+    current = connected
     try:
         context = _context(destination)
         if alpn is not None:
             context.set_alpn_protocols([alpn])
-        wrapped = context.wrap_socket(connected, server_hostname=destination.host, do_handshake_on_connect=False)
+        # From here on the connection is the new socket's, and closing the old one closes nothing.
+        current = wrapped = context.wrap_socket(
+            connected, server_hostname=destination.host, do_handshake_on_connect=False
+        )
         wrapped.settimeout(left(deadline))
         wrapped.do_handshake()
     except BaseException:
-        connected.close()
+        current.close()
         raise
     return wrapped
 

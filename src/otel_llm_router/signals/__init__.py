@@ -20,6 +20,7 @@ from otel_llm_router.signals._model import (
     Span,
     SpanEvent,
     Stability,
+    StreamName,
 )
 
 
@@ -67,6 +68,7 @@ __all__ = [
     "Span",
     "SpanEvent",
     "Stability",
+    "StreamName",
     "attributes",
     "events",
     "instrument",

@@ -142,15 +142,28 @@ class Span:
 
 SeverityName = Literal["INFO", "WARN", "ERROR"]
 
+StreamName = Literal["application", "access", "error", "audit", "metrics"]
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LogEvent:
-    """One OpenTelemetry log event (a log record with an event name)."""
+    """One OpenTelemetry log event (a log record with an event name).
+
+    Args:
+        name: Event name.
+        severity: Severity of the record.
+        description: What happened; the record's body.
+        attributes: What it may carry.
+        stream: The log stream that it belongs to whatever its severity is; by default ``error`` from ERROR on, and
+            ``application`` below.
+        source: Where the declaration comes from.
+    """
 
     name: str
     severity: SeverityName
     description: str
     attributes: tuple[Attribute, ...] = ()
+    stream: StreamName | None = None
     source: str
 
 
@@ -174,6 +187,8 @@ class Option:
         aliases: Other environment variables that set the same option, weaker than ``env``.
         inverted_aliases: Variables that say the opposite of a ``bool``.
         secret: Whether its value is never shown.
+        common_aliases: Whether the aliases are names that applications use in ways of their own: what is said there and
+            cannot be read is passed over.
     """
 
     name: str
@@ -187,6 +202,7 @@ class Option:
     aliases: tuple[str, ...] = ()
     inverted_aliases: tuple[str, ...] = ()
     secret: bool = False
+    common_aliases: bool = False
 
     @property
     def flag(self) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from otel_llm_router.signals._log_attributes import *
 from otel_llm_router.signals._model import Attribute
 
 OTHER: Final = "other"
@@ -323,7 +324,9 @@ USAGE_SOURCE_SPAN = Attribute(
 COOLDOWN_SECONDS = Attribute(
     key="llm_router.cooldown.seconds", description="How long the deployment is left out, in seconds."
 )
-HTTP_STATUS = Attribute(key="http.response.status_code", description="Status code that the provider answered with.")
+HTTP_STATUS = Attribute(
+    key="http.response.status_code", description="Status code of the answer: the provider's on an attempt."
+)
 RETRY_AFTER = Attribute(key="llm_router.retry_after", description="Seconds after which the provider said to try again.")
 PREVIOUS_ERROR = Attribute(key="llm_router.previous.error_type", description="Class of the failure that led to this.")
 FROM_SPAN = Attribute(key="llm_router.fallback.from", description="Model (group) that failed.")

@@ -1,6 +1,7 @@
 """The log events: OpenTelemetry log records with an event name, for what an operator greps.
 
-Room: `signals`. Requests that succeed make no event; the Collector classifies the rest by name.
+Room: `signals`. Requests that begin or succeed make an event only where options ask for it, and so do HTTP requests; the
+Collector classifies all of them by name.
 """
 
 from __future__ import annotations
@@ -8,19 +9,84 @@ from __future__ import annotations
 from otel_llm_router.signals import attributes as a
 from otel_llm_router.signals._model import LogEvent
 
+INFERENCE_STARTED = LogEvent(
+    name="llm_router.inference.started",
+    severity="INFO",
+    description="A routed request began.",
+    attributes=(a.REQUEST_ID, a.REQUEST_MODEL, a.STRATEGY_SPAN),
+    source="A2: inference start",
+)
+INFERENCE_COMPLETED = LogEvent(
+    name="llm_router.inference.completed",
+    severity="INFO",
+    description="A routed request succeeded.",
+    attributes=(
+        a.REQUEST_ID,
+        a.REQUEST_MODEL,
+        a.RESPONSE_MODEL,
+        a.STRATEGY_SPAN,
+        a.CACHED_SPAN,
+        a.ATTEMPT_COUNT,
+        a.REQUEST_DURATION,
+        a.GEN_AI_OUTPUT_TOKENS,
+    ),
+    source="A2: inference complete",
+)
 INFERENCE_ERROR = LogEvent(
     name="llm_router.inference.error",
     severity="ERROR",
     description="A routed request failed.",
-    attributes=(a.REQUEST_MODEL, a.ERROR_TYPE_SPAN, a.ATTEMPT_COUNT),
-    source="A2",
+    attributes=(
+        a.REQUEST_ID,
+        a.REQUEST_MODEL,
+        a.RESPONSE_MODEL,
+        a.STRATEGY_SPAN,
+        a.ERROR_TYPE_SPAN,
+        a.ATTEMPT_COUNT,
+        a.REQUEST_DURATION,
+        a.GEN_AI_OUTPUT_TOKENS,
+    ),
+    source="A2: inference error",
 )
 INFERENCE_ABORTED = LogEvent(
     name="llm_router.inference.aborted",
     severity="INFO",
     description="A client gave a request or stream up.",
-    attributes=(a.REQUEST_MODEL, a.ERROR_TYPE_SPAN, a.ATTEMPT_COUNT),
+    attributes=INFERENCE_ERROR.attributes,
     source="design: aborted",
+)
+HTTP_REQUEST = LogEvent(
+    name="llm_router.http.request",
+    severity="INFO",
+    description="An HTTP request to the router was answered.",
+    attributes=(
+        a.HTTP_METHOD_LOG,
+        a.HTTP_ROUTE_LOG,
+        a.HTTP_STATUS,
+        a.HTTP_DURATION_LOG,
+        a.HTTP_REQUEST_ID,
+        a.CLIENT_ADDRESS,
+    ),
+    stream="access",
+    source="A2: access stream; B: sampling for high-volume endpoints",
+)
+METRICS_SUMMARY = LogEvent(
+    name="llm_router.metrics.summary",
+    severity="INFO",
+    description="What this process has counted since it began, and since the summary before.",
+    attributes=(
+        a.SUMMARY_SECONDS,
+        a.SUMMARY_REQUESTS,
+        a.SUMMARY_ERRORS,
+        a.SUMMARY_ABORTED,
+        a.SUMMARY_TOKENS,
+        a.SUMMARY_HTTP,
+        a.SUMMARY_IN_FLIGHT,
+        a.SUMMARY_TOTAL_REQUESTS,
+        a.SUMMARY_TOTAL_TOKENS,
+    ),
+    stream="metrics",
+    source="A2: metrics stream",
 )
 FALLBACK = LogEvent(
     name="llm_router.fallback",
@@ -101,8 +167,12 @@ INSTRUMENTATION_DEGRADED = LogEvent(
 )
 
 EVENTS = (
+    INFERENCE_STARTED,
+    INFERENCE_COMPLETED,
     INFERENCE_ERROR,
     INFERENCE_ABORTED,
+    HTTP_REQUEST,
+    METRICS_SUMMARY,
     FALLBACK,
     COOLDOWN,
     COOLDOWN_LEFT,

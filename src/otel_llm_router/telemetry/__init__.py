@@ -23,6 +23,7 @@ from otel_llm_router.telemetry._decision import Decision
 from otel_llm_router.telemetry._fallback import Fallback
 from otel_llm_router.telemetry._foreign import Rule as ForeignRule
 from otel_llm_router.telemetry._genai import Names as GenAIMetrics
+from otel_llm_router.telemetry._log_events import Inferences
 from otel_llm_router.telemetry._models import ModelLoad
 from otel_llm_router.telemetry._queue import Queue
 from otel_llm_router.telemetry._request import Request
@@ -71,6 +72,7 @@ __all__ = [
     "ForeignRule",
     "GenAIMetrics",
     "Histogram",
+    "Inferences",
     "ModelLoad",
     "Queue",
     "Request",

@@ -17,7 +17,7 @@ from opentelemetry.context import Context
 
 from otel_llm_router.signals import attributes
 from otel_llm_router.signals.instruments import requests
-from otel_llm_router.telemetry import _context, _guard
+from otel_llm_router.telemetry import _context, _guard, _log_events
 from otel_llm_router.telemetry._recorder import nothing
 from otel_llm_router.telemetry._request import Request
 from otel_llm_router.telemetry._tally import Tally
@@ -167,4 +167,5 @@ class Inbound:
             request.leave_flight = nothing
             with _guard.guard("inbound.begin"):
                 request.leave_flight = self._fly()
+                _log_events.started(request)
         return request

@@ -324,10 +324,16 @@ class Recorder:
             start_time=start_time,
         )
 
-    def emit(self, event: LogEvent, attributes: Mapping[Attribute, object], context: Context | None = None) -> None:
-        """Emit a declared log event."""
+    def emit(
+        self,
+        event: LogEvent,
+        attributes: Mapping[Attribute, object],
+        context: Context | None = None,
+        at: int | None = None,
+    ) -> None:
+        """Emit a declared log event, which happened ``at`` (nanoseconds of the epoch) or now."""
         record = LogRecord(
-            timestamp=time.time_ns(),
+            timestamp=time.time_ns() if at is None else at,
             context=context,
             severity_number=_SEVERITY[event.severity],
             severity_text=event.severity,

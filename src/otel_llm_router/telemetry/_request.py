@@ -16,7 +16,17 @@ from opentelemetry.trace import INVALID_SPAN, Span
 from otel_llm_router import _sanitize
 from otel_llm_router.signals import SpanEvent, attributes, spans
 from otel_llm_router.signals.instruments import requests, routing
-from otel_llm_router.telemetry import _below, _context, _deferred, _errors, _foreign, _guard, _request_record, _usage
+from otel_llm_router.telemetry import (
+    _below,
+    _context,
+    _deferred,
+    _errors,
+    _foreign,
+    _guard,
+    _log_events,
+    _request_record,
+    _usage,
+)
 from otel_llm_router.telemetry._attempt import Attempt, Reason, Target
 from otel_llm_router.telemetry._block import Block
 from otel_llm_router.telemetry._caller import NOBODY, Caller
@@ -51,6 +61,7 @@ class Request(Block):
     """
 
     # What every request begins with stands on the class: an instance holds what differs.
+    id = ""
     ended = False
     cached = False
     outcome = ""
@@ -114,6 +125,9 @@ class Request(Block):
             _guard.caught("request.span", error)
         # Without a span, too, what is called inside belongs to this request.
         self.context: Context = _context.with_request(self, self.span, self.outer)
+        if counted and telemetry.inferences == "all":
+            with _guard.guard("request.started"):
+                _log_events.started(self)
 
     def _describe(self) -> tuple[str, dict[str, Any]]:
         named = {attributes.REQUEST_MODEL: self.model or None, attributes.STRATEGY_SPAN: self.strategy or None}

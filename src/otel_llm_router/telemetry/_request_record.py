@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from opentelemetry.trace import StatusCode
 
-from otel_llm_router.signals import attributes, events
+from otel_llm_router.signals import attributes
 from otel_llm_router.signals.instruments import requests, routing
-from otel_llm_router.telemetry import _context, _guard
+from otel_llm_router.telemetry import _context, _guard, _log_events
 from otel_llm_router.telemetry._recorder import Records, set_attributes
 
 if TYPE_CHECKING:
@@ -53,17 +53,7 @@ def record(request: Request, elapsed: int) -> None:
     if request.outcome == attributes.ABORTED and request.streaming:
         phase = "mid_stream" if request.stream_chunks else "before_first_token"
         recorder.record(requests.STREAM_ABORTS, 1, model, "client", phase)
-    if request.outcome != attributes.SUCCESS:
-        event = events.INFERENCE_ERROR if request.outcome == attributes.ERROR else events.INFERENCE_ABORTED
-        recorder.emit(
-            event,
-            {
-                attributes.REQUEST_MODEL: request.model or None,
-                attributes.ERROR_TYPE_SPAN: request.error_type or None,
-                attributes.ATTEMPT_COUNT: request.attempts,
-            },
-            request.context,
-        )
+    _log_events.ended(request, elapsed)
 
 
 def _add_output(records: Records, request: Request, routed: tuple[str, str], seconds: float) -> None:

@@ -12,12 +12,12 @@ from typing import Any, TypeVar
 
 from opentelemetry._logs import LoggerProvider
 from opentelemetry.metrics import MeterProvider
-from opentelemetry.trace import TracerProvider
+from opentelemetry.trace import Span, TracerProvider
 
 from otel_llm_router import _sanitize
 from otel_llm_router.signals import attributes, events
 from otel_llm_router.signals.instruments import requests, resources, routing, self_telemetry
-from otel_llm_router.telemetry import _context, _errors, _foreign, _genai, _guard, _observed, _route
+from otel_llm_router.telemetry import _context, _errors, _foreign, _genai, _guard, _log_events, _observed, _route
 from otel_llm_router.telemetry._attempt import Attempt
 from otel_llm_router.telemetry._bounds import IDLE
 from otel_llm_router.telemetry._cache import Cache
@@ -69,6 +69,8 @@ class Telemetry:
         self.genai_metrics: _genai.Names = genai_metrics
         self.foreign: _foreign.Rule = foreign
         self.attribution = frozenset(attribution)
+        self.inferences: _log_events.Inferences = "failed"
+        self.access: _log_events.Access | None = None
         self.use(
             Recorder(
                 meter_provider=meter_provider,
@@ -161,7 +163,17 @@ class Telemetry:
             request.end_with_attempt()
         return request.attempt(provider, model, deployment=deployment, operation=operation)
 
-    def http_request(self, method: str, *, route: str, status_code: int | None, seconds: float) -> None:
+    def http_request(
+        self,
+        method: str,
+        *,
+        route: str,
+        status_code: int | None,
+        seconds: float,
+        request_id: str | None = None,
+        client_address: str | None = None,
+        span: Span | None = None,
+    ) -> None:
         """Account for one HTTP request to the router.
 
         Args:
@@ -169,6 +181,9 @@ class Telemetry:
             route: Template of the matched route, never the raw path; empty when none matched.
             status_code: Status of the response; None when none was sent.
             seconds: Time to the last byte of the response.
+            request_id: What the client or the router calls it; in the access log only, as the next two.
+            client_address: Address of the client.
+            span: The server's span; the current one when left out.
         """
         with _guard.guard("http_request"):
             known = attributes.METHOD.values
@@ -179,6 +194,11 @@ class Telemetry:
             )
             self.recorder.record(requests.HTTP_REQUESTS, 1, *labels)
             self.recorder.record(requests.HTTP_REQUEST_DURATION, max(0, seconds), *labels)
+            if self.access is not None:
+                asked = (labels[0], route, status_code)
+                self.access.record(
+                    self.recorder, asked, max(0, seconds), request_id=request_id, client=client_address, span=span
+                )
 
     # --- what a router holds --------------------------------------------------------------------
 

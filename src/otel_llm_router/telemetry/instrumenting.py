@@ -28,6 +28,7 @@ from otel_llm_router.telemetry._drive import Observer, async_driver, sync_driver
 from otel_llm_router.telemetry._errors import classify, of_status
 from otel_llm_router.telemetry._guard import guard, guarded, state
 from otel_llm_router.telemetry._inbound import Inbound
+from otel_llm_router.telemetry._log_events import Access, shares
 from otel_llm_router.telemetry._model_files import model_format, model_name, size_on_disk
 from otel_llm_router.telemetry._recorder import SCOPE, Recorder
 from otel_llm_router.telemetry._request import Request
@@ -110,6 +111,7 @@ def set_strict(*, strict: bool) -> None:
 __all__ = [
     "PROBE",
     "SCOPE",
+    "Access",
     "Attempt",
     "Inbound",
     "Observer",
@@ -148,6 +150,7 @@ __all__ = [
     "reading_owner",
     "recorder",
     "set_strict",
+    "shares",
     "size_on_disk",
     "step_back",
     "step_in",

@@ -13,6 +13,7 @@ from typing import Final
 from otel_llm_router.cli.doctor import _masking
 from otel_llm_router.cli.doctor._findings import Finding
 from otel_llm_router.cli.doctor._situation import CONFIG_FILE, Situation
+from otel_llm_router.distro import settings
 from otel_llm_router.instrumentation._protocols.providers import read as providers
 from otel_llm_router.signals import Option, options
 
@@ -65,8 +66,18 @@ def _source(option: Option, situation: Situation) -> str:
         if situation.environ.get(variable, "").strip():
             if any(problem.startswith(f"{variable}=") for problem in situation.problems):
                 continue
+            if option.common_aliases and not _readable(option, situation.environ[variable], variable):
+                continue
             return "environment" if variable == option.env else f"environment: {variable}"
     return "default"
+
+
+def _readable(option: Option, text: str, variable: str) -> bool:
+    try:
+        settings.parse(option, text.strip(), variable)
+    except settings.OptionError:
+        return False
+    return True
 
 
 def _config_file(situation: Situation) -> Iterator[Finding]:

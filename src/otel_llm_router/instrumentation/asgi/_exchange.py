@@ -14,6 +14,7 @@ from otel_llm_router.instrumentation.asgi._door import Door
 
 SEEN: Final = "otel_llm_router.seen"
 """Where a scope has its exchange: what is mounted deeper in the application has the same one."""
+_REQUEST_ID: Final = b"x-request-id"
 
 
 class Exchange:
@@ -31,6 +32,8 @@ class Exchange:
         self.route = ""
         self.span: Any = None
         self._method: str = scope.get("method", "")
+        self._asked: Any = scope if telemetry.default.access is not None else None
+        self._id = b""
         self._began = time.perf_counter_ns()
         self._status: int | None = None
         self._over = False
@@ -50,6 +53,8 @@ class Exchange:
                 content_type = value.lower()
             elif lower == b"content-encoding":
                 encoded = True
+            elif lower == _REQUEST_ID:
+                self._id = value
         if content_type.startswith(b"text/event-stream"):
             self._connection.become("sse")
         if self.door is not None:
@@ -87,4 +92,15 @@ class Exchange:
                 route=self.route,
                 status_code=self._status,
                 seconds=(time.perf_counter_ns() - self._began) / 1e9,
+                **(self._said() if self._asked is not None else {}),
             )
+
+    def _said(self) -> dict[str, Any]:
+        """Return what only the access log has."""
+        client = self._asked.get("client")
+        found = self._id or next((value for name, value in self._asked["headers"] if name == _REQUEST_ID), b"")
+        return {
+            "request_id": found.decode("latin-1"),
+            "client_address": str(client[0]) if client else None,
+            "span": self.span,
+        }

@@ -57,6 +57,24 @@ DROPPED = Instrument(
     attributes=(a.SIGNAL, a.EXPORT_REASON),
     source="design: telemetry about itself",
 )
+LOG_LINES_WRITTEN = Instrument(
+    name="llm_router.telemetry.log_lines.written",
+    prometheus_name="llm_router_telemetry_log_lines_written_total",
+    kind=Kind.COUNTER,
+    unit="{line}",
+    description="Lines written to the log files, or to standard output.",
+    attributes=(a.LOG_STREAM,),
+    source="design: telemetry about itself; A2: structured logs",
+)
+LOG_LINES_DROPPED = Instrument(
+    name="llm_router.telemetry.log_lines.dropped",
+    prometheus_name="llm_router_telemetry_log_lines_dropped_total",
+    kind=Kind.COUNTER,
+    unit="{line}",
+    description="Log records that were to be written to a file and were not, by why.",
+    attributes=(a.LOG_STREAM, a.LOG_DROP_REASON),
+    source="design: telemetry about itself; A2: structured logs",
+)
 LABEL_OVERFLOW = Instrument(
     name="llm_router.telemetry.label.overflow",
     prometheus_name="llm_router_telemetry_label_overflow_total",

@@ -1,0 +1,1 @@
+"""What the shipped configuration of the Collector holds and costs: no loss, and throughput, on the real Collector."""

@@ -1,0 +1,73 @@
+"""Keys of clouds, databases and what holds secrets.
+
+Room: `redaction`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from otel_llm_router.redaction._shapes import ALNUM, BASE64, DOTTED, HEX, WORD, Shape
+
+SHAPES: Final = (
+    Shape("AWS access key", "AKIA", "[A-Z0-9]{16}"),
+    Shape("AWS temporary key", "ASIA", "[A-Z0-9]{16}"),
+    Shape("AWS bearer", "ABIA", "[A-Z0-9]{16}"),
+    Shape("AWS context", "ACCA", "[A-Z0-9]{16}"),
+    Shape("AWS older key", "A3T", "[A-Z0-9]{17}"),
+    Shape("AWS session token", "FwoGZXIvYXdz", rf"{BASE64}{{16,}}"),
+    Shape("AWS session token, regional", "IQoJb3JpZ2lu", rf"{BASE64}{{16,}}"),
+    Shape("Google OAuth access", "ya29.", rf"{WORD}{{20,}}"),
+    Shape("Google OAuth refresh", "1//0", rf"{WORD}{{30,}}"),
+    Shape("Google OAuth client secret", "GOCSPX-", rf"{WORD}{{20,}}"),
+    Shape("Azure client secret", "Q~", r"[\w~.-]{25,}", before=r"[\w~.]{3}\d"),
+    Shape("Azure storage key", "==", "", before=r"[A-Za-z0-9+/]{86}"),
+    Shape("Azure DevOps", "AZDO", rf"{ALNUM}{{4}}", before=rf"{ALNUM}{{76}}"),
+    Shape("Alibaba access key", "LTAI", rf"{ALNUM}{{12,}}"),
+    Shape("Tencent secret id", "AKID", rf"{ALNUM}{{13,}}"),
+    Shape("DigitalOcean personal", "dop_v1_", rf"{HEX}{{32,}}"),
+    Shape("DigitalOcean OAuth", "doo_v1_", rf"{HEX}{{32,}}"),
+    Shape("DigitalOcean refresh", "dor_v1_", rf"{HEX}{{32,}}"),
+    Shape("Yandex IAM", "t1.", rf"[\w-]{{20,1000}}={{0,2}}\.{WORD}{{60,}}"),
+    Shape("Yandex API", "AQVN", rf"{WORD}{{30,}}"),
+    Shape("Yandex static", "YC", rf"{WORD}{{38}}(?![\w-])"),
+    Shape("Heroku", "HRKU-", rf"{WORD}{{30,}}"),
+    Shape("Fly.io", "fo1_", rf"{WORD}{{30,}}"),
+    Shape("Fly.io macaroon, read", "fm1r_", rf"{BASE64}{{40,}}"),
+    Shape("Fly.io macaroon, all", "fm1a_", rf"{BASE64}{{40,}}"),
+    Shape("Fly.io macaroon", "fm2_", rf"{BASE64}{{40,}}"),
+    Shape("Render", "rnd_", rf"{ALNUM}{{20,}}"),
+    Shape("Vercel blob", "vercel_blob_rw_", rf"{WORD}{{20,}}"),
+    Shape("Netlify personal", "nfp_", rf"{ALNUM}{{30,}}"),
+    Shape("Supabase personal", "sbp_", rf"{HEX}{{32,}}"),
+    Shape("Supabase secret", "sb_secret_", rf"{WORD}{{16,}}"),
+    Shape("Neon", "napi_", rf"{ALNUM}{{20,}}"),
+    Shape("PlanetScale token", "pscale_tkn_", rf"{DOTTED}{{20,}}"),
+    Shape("PlanetScale OAuth", "pscale_oauth_", rf"{DOTTED}{{20,}}"),
+    Shape("PlanetScale password", "pscale_pw_", rf"{DOTTED}{{20,}}"),
+    Shape("MongoDB Atlas", "mdb_sa_sk_", rf"{WORD}{{20,}}"),
+    Shape("ClickHouse Cloud", "4b1d", rf"{ALNUM}{{38}}(?![A-Za-z0-9])"),
+    Shape("Databricks personal", "dapi", rf"{HEX}{{32}}"),
+    Shape("Databricks OAuth", "dose", rf"{HEX}{{32}}"),
+    Shape("Tinybird", "p.eyJ", rf"{WORD}{{20,}}(?:\.{WORD}{{10,}})?"),
+    Shape("HashiCorp Vault service", "hvs.", rf"{WORD}{{20,}}"),
+    Shape("HashiCorp Vault batch", "hvb.", rf"{WORD}{{20,}}"),
+    Shape("HashiCorp Vault recovery", "hvr.", rf"{WORD}{{20,}}"),
+    Shape("HashiCorp Vault, older", "s.", rf"{ALNUM}{{24}}(?![A-Za-z0-9])"),
+    Shape("Terraform Cloud", ".atlasv1.", r"[\w=-]{30,}", before=rf"{ALNUM}{{14}}"),
+    Shape("Pulumi", "pul-", rf"{HEX}{{40}}"),
+    Shape("Doppler personal", "dp.pt.", rf"{ALNUM}{{30,}}"),
+    Shape("Doppler service", "dp.st.", r"[\w.-]{30,}"),
+    Shape("Doppler CLI", "dp.ct.", rf"{ALNUM}{{30,}}"),
+    Shape("Doppler SCIM", "dp.scim.", rf"{ALNUM}{{30,}}"),
+    Shape("Doppler audit", "dp.audit.", rf"{ALNUM}{{30,}}"),
+    Shape("1Password service account", "ops_eyJ", rf"{BASE64}{{40,}}"),
+    Shape("1Password secret key", "A3-", "[A-Z0-9]{6}-[A-Z0-9]{5,11}(?:-[A-Z0-9]{4,6}){2,5}"),
+    Shape("age", "AGE-SECRET-KEY-1", "[A-Z0-9]{20,}"),
+    Shape("OpenShift", "sha256~", rf"{WORD}{{40,}}"),
+    Shape("Cloudflare origin CA", "v1.0-", rf"{HEX}{{24}}-{HEX}{{100,}}"),
+    Shape("Akamai", "akab-", r"[\w-]{16,60}(?:\.[\w-]{1,60}){0,4}"),
+    Shape("Tailscale", "tskey-", rf"{WORD}{{16,}}"),
+    Shape("Docker personal", "dckr_pat_", rf"{WORD}{{16,}}"),
+    Shape("Docker organization", "dckr_oat_", rf"{WORD}{{16,}}"),
+)

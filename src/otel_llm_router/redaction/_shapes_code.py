@@ -1,0 +1,73 @@
+"""Keys of code hosting, package registries, builds and observability.
+
+Room: `redaction`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from otel_llm_router.redaction._shapes import ALNUM, BASE64, HEX, WORD, Shape
+
+SHAPES: Final = (
+    Shape("GitHub personal", "ghp_", rf"{ALNUM}{{16,}}"),
+    Shape("GitHub OAuth", "gho_", rf"{ALNUM}{{16,}}"),
+    Shape("GitHub user", "ghu_", rf"{ALNUM}{{16,}}"),
+    Shape("GitHub server", "ghs_", r"[\w.-]{16,}"),
+    Shape("GitHub refresh", "ghr_", rf"{ALNUM}{{16,}}"),
+    Shape("GitHub fine-grained", "github_pat_", r"\w{20,}"),
+    Shape("GitLab personal", "glpat-", r"[\w.-]{16,}"),
+    Shape("GitLab deploy", "gldt-", rf"{WORD}{{16,}}"),
+    Shape("GitLab runner", "glrt-", r"[\w.-]{16,}"),
+    Shape("GitLab runner registration", "GR1348941", rf"{WORD}{{16,}}"),
+    Shape("GitLab job", "glcbt-", rf"{WORD}{{16,}}"),
+    Shape("GitLab trigger", "glptt-", rf"{WORD}{{16,}}"),
+    Shape("GitLab feed", "glft-", rf"{WORD}{{16,}}"),
+    Shape("GitLab incoming mail", "glimt-", rf"{WORD}{{16,}}"),
+    Shape("GitLab Kubernetes agent", "glagent-", rf"{WORD}{{16,}}"),
+    Shape("GitLab OAuth application", "gloas-", rf"{WORD}{{16,}}"),
+    Shape("GitLab SCIM", "glsoat-", rf"{WORD}{{16,}}"),
+    Shape("GitLab feature flags", "glffct-", rf"{WORD}{{16,}}"),
+    Shape("Bitbucket app password", "ATBB", rf"{ALNUM}{{24,}}"),
+    Shape("Bitbucket repository", "ATCTT3", rf"{BASE64}{{40,}}"),
+    Shape("Atlassian", "ATATT3", rf"{BASE64}{{40,}}"),
+    Shape("npm", "npm_", rf"{ALNUM}{{30,}}"),
+    Shape("PyPI", "pypi-AgE", rf"{WORD}{{16,}}"),
+    Shape("RubyGems", "rubygems_", rf"{HEX}{{32,}}"),
+    Shape("crates.io", "cio", rf"{ALNUM}{{32}}(?![A-Za-z0-9])"),
+    Shape("NuGet", "oy2", "[a-z0-9]{43}(?![a-z0-9])"),
+    Shape("Clojars", "CLOJARS_", rf"{ALNUM}{{40,}}"),
+    Shape("Artifactory API", "AKCp", rf"{ALNUM}{{60,}}"),
+    Shape("Artifactory reference", "cmVmd", rf"{ALNUM}{{50,}}"),
+    Shape("SonarQube user", "squ_", rf"{HEX}{{32,}}"),
+    Shape("SonarQube project", "sqp_", rf"{HEX}{{32,}}"),
+    Shape("SonarQube global", "sqa_", rf"{HEX}{{32,}}"),
+    Shape("Snyk", "snyk_uat.", r"[\w.-]{20,}"),
+    Shape("Sourcegraph", "sgp_", r"\w{32,}"),
+    Shape("CircleCI personal", "CCIPAT_", r"\w{20,}"),
+    Shape("CircleCI project", "CCIPRJ_", r"\w{20,}"),
+    Shape("Buildkite", "bkua_", rf"{HEX}{{32,}}"),
+    Shape("Octopus Deploy", "API-", "[A-Z0-9]{26,}"),
+    Shape("Harness personal", "pat.", rf"{WORD}{{22}}\.{ALNUM}{{24}}\.{ALNUM}{{20}}"),
+    Shape("Harness service account", "sat.", rf"{WORD}{{22}}\.{ALNUM}{{24}}\.{ALNUM}{{20}}"),
+    Shape("LaunchDarkly", "api-", rf"{HEX}{{8}}-(?:{HEX}{{4}}-){{3}}{HEX}{{12}}"),
+    Shape("LaunchDarkly SDK", "sdk-", rf"{HEX}{{8}}-(?:{HEX}{{4}}-){{3}}{HEX}{{12}}"),
+    Shape("Postman", "PMAK-", rf"{HEX}{{24}}-{HEX}{{30,}}"),
+    Shape("Prefect", "pnu_", rf"{ALNUM}{{30,}}"),
+    Shape("Infracost", "ico-", rf"{ALNUM}{{32}}"),
+    Shape("Grafana API", "eyJrIjoi", rf"{BASE64}{{40,}}"),
+    Shape("Grafana Cloud", "glc_", rf"{BASE64}{{30,}}"),
+    Shape("Grafana service account", "glsa_", r"\w{32,}"),
+    Shape("New Relic user", "NRAK-", rf"{ALNUM}{{20,}}"),
+    Shape("New Relic insert", "NRII-", rf"{WORD}{{20,}}"),
+    Shape("New Relic query", "NRIQ-", rf"{WORD}{{20,}}"),
+    Shape("New Relic browser", "NRJS-", rf"{HEX}{{16,}}"),
+    Shape("New Relic license", "NRAL", "", before=r"[A-Za-z0-9]{32,44}"),
+    Shape("Dynatrace", "dt0c01.", rf"{ALNUM}{{20,24}}\.{ALNUM}{{60,}}"),
+    Shape("Dynatrace OAuth", "dt0s0", rf"\d\.{ALNUM}{{8,24}}\.{ALNUM}{{60,}}"),
+    Shape("Honeycomb", "hcaik_", rf"{ALNUM}{{40,}}"),
+    Shape("Sentry organization", "sntrys_", rf"{BASE64}{{40,}}"),
+    Shape("Sentry user", "sntryu_", rf"{HEX}{{32,}}"),
+    Shape("ReadMe", "rdme_", rf"{ALNUM}{{32,}}"),
+    Shape("Deno Deploy", "ddp_", rf"{ALNUM}{{32,}}"),
+)
