@@ -79,6 +79,11 @@ class Stack:
         for engine in engines:
             os.kill(self.engines[engine]["pid"], signal.SIGKILL)
 
+    def errors(self) -> str:
+        """What the Collector complains of."""
+        lines = Path(self.engines["collector"]["log"]).read_text().splitlines()
+        return "\n".join(line for line in lines if "\terror\t" in line or "ropping" in line)
+
     @property
     def endpoint(self) -> str:
         """Where applications send."""

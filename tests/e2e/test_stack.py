@@ -233,8 +233,8 @@ def test_nothing_acknowledged_is_lost_when_the_collector_and_each_back_end_are_k
         found = stack.query('numbered_sent{path="otlp"}[20m]')
         return {int(float(value)) for one in found for _, value in one["values"]}
 
-    assert eventually(lambda: sender.logs <= logs(), 180), sorted(sender.logs - logs())
-    assert eventually(lambda: sender.metrics <= metrics(), 180), sorted(sender.metrics - metrics())
+    assert eventually(lambda: sender.logs <= logs(), 180), (sorted(sender.logs - logs()), stack.errors())
+    assert eventually(lambda: sender.metrics <= metrics(), 180), (sorted(sender.metrics - metrics()), stack.errors())
 
 
 @pytest.fixture
