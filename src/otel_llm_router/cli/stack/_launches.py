@@ -26,6 +26,8 @@ from otel_llm_router.cli.stack._engine import (
 from otel_llm_router.cli.stack._opensearch import opensearch_command
 
 _OWN: Final = "LLM_ROUTER_COLLECTOR_"
+_ROUTERS: Final = "llm-router"
+"""The job that the alert ServiceDown watches."""
 _OLD_SAMPLES: Final = "30m"
 """How late a sample may come: what waited in the Collector's queue during an outage of Prometheus."""
 
@@ -38,7 +40,8 @@ class Plan:
         directory: Where all of it keeps its files.
         ports: Of each listener, by name.
         engines: Those that belong to it.
-        routers: Addresses of routers to scrape, as ``host:port``.
+        watched: Addresses of routers, as ``host:port``, of which only is asked whether they are up.
+        scraped: Addresses of routers whose metrics are taken, too.
         layers: More configuration files of the Collector, by name.
         configs: Configuration files of the user's for the Collector, merged last.
     """
@@ -46,7 +49,8 @@ class Plan:
     directory: Path
     ports: Mapping[str, int]
     engines: frozenset[str]
-    routers: tuple[str, ...] = ()
+    watched: tuple[str, ...] = ()
+    scraped: tuple[str, ...] = ()
     layers: tuple[str, ...] = ()
     configs: tuple[Path, ...] = ()
 
@@ -133,8 +137,13 @@ def prometheus_config(plan: Plan) -> dict[str, Any]:
         # Pushed metrics bring their own job and instance.
         jobs.append(_job("otel-collector", [plan.address("collector-metrics")], honor_labels=True))
         jobs.append(_job("otel-collector-internal", [plan.address("collector-telemetry")]))
-    if plan.routers:
-        jobs.append(_job("llm-router", list(plan.routers)))
+    if plan.scraped:
+        jobs.append(_job(_ROUTERS, list(plan.scraped)))
+    if plan.watched:
+        # The alert ServiceDown wants to know whether they are up. Their metrics come through the Collector: once is enough.
+        nothing = [{"source_labels": ["__name__"], "regex": ".*", "action": "drop"}]
+        targets = [{"targets": list(plan.watched), "labels": {"job": _ROUTERS}}]
+        jobs.append({"job_name": f"{_ROUTERS}-up", "metric_relabel_configs": nothing, "static_configs": targets})
     jobs.append(_job("prometheus", [plan.address(PROMETHEUS)]))
     config: dict[str, Any] = {
         "global": {"scrape_interval": "5s", "evaluation_interval": "5s"},

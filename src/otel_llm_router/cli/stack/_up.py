@@ -26,7 +26,8 @@ class Wish:
     Args:
         only: Engines by name, each of which must start; all that are at hand if empty.
         ports: By name of the listener; 0 is any free one.
-        routers: Addresses of routers to scrape.
+        watched: Addresses of routers of which only is asked whether they are up.
+        scraped: Addresses of routers whose metrics are taken, too.
         layers: More configuration files of the Collector, by name.
         configs: The user's own, merged last.
         build: Whether engines may be built or resolved.
@@ -34,7 +35,8 @@ class Wish:
 
     only: tuple[str, ...] = ()
     ports: Mapping[str, int] = field(default_factory=dict[str, int])
-    routers: tuple[str, ...] = ()
+    watched: tuple[str, ...] = ()
+    scraped: tuple[str, ...] = ()
     layers: tuple[str, ...] = ()
     configs: tuple[Path, ...] = ()
     build: bool = True
@@ -76,7 +78,7 @@ def _plan(wish: Wish, state: State, engines: list[str], progress: Progress) -> P
         former={name: port for engine in state.engines.values() for name, port in engine.ports.items()},
         note=progress.note,
     )
-    return Plan(state.directory, ports, frozenset(engines), wish.routers, wish.layers, wish.configs)
+    return Plan(state.directory, ports, frozenset(engines), wish.watched, wish.scraped, wish.layers, wish.configs)
 
 
 def _start(launches: list[Launch], plan: Plan, state: State, progress: Progress) -> None:

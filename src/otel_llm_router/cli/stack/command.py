@@ -23,6 +23,8 @@ from otel_llm_router.cli.stack._state import State
 
 _NAMES: Final = ("collector", "prometheus", "alertmanager", "opensearch")
 _PARTLY: Final = 3
+_ROUTER: Final = "127.0.0.1:9090"
+"""Where a router serves its metrics by default."""
 # click keeps the line breaks of a paragraph that starts with a backspace.
 _UP_EXAMPLE = """\b
 Example:
@@ -107,13 +109,22 @@ def stack() -> None:
 )
 @click.option("--free-ports", is_flag=True, help="Any free port for each listener that --port does not name.")
 @click.option(
-    "--scrape",
-    "routers",
+    "--router",
+    "watched",
     metavar="HOST:PORT",
     multiple=True,
     callback=_addresses,
-    help="Let Prometheus scrape a router, too. For routers that do not send to the Collector: one that does both is "
-    "counted twice in every sum.",
+    help="Scrape endpoint of a router that sends to the Collector: Prometheus asks it whether it is up, for the alert "
+    f"ServiceDown, and takes no metrics there.  [default: {_ROUTER}]",
+)
+@click.option(
+    "--scrape",
+    "scraped",
+    metavar="HOST:PORT",
+    multiple=True,
+    callback=_addresses,
+    help="Scrape endpoint of a router that does not send to the Collector: one that does both is counted twice in every "
+    "sum.",
 )
 @click.option(
     "--with",
@@ -137,7 +148,8 @@ def up(
     data_dir: Path | None,
     ports: dict[str, int],
     free_ports: bool,
-    routers: tuple[str, ...],
+    watched: tuple[str, ...],
+    scraped: tuple[str, ...],
     layers: tuple[str, ...],
     configs: tuple[Path, ...],
     no_build: bool,
@@ -161,7 +173,15 @@ def up(
     signal.signal(signal.SIGTERM, _exit_on_signal)
     progress = StderrProgress()
     chosen = dict.fromkeys(DEFAULT_PORTS, 0) | ports if free_ports else ports
-    wish = Wish(only, chosen, routers, layers, tuple(config.absolute() for config in configs), build=not no_build)
+    wish = Wish(
+        only=only,
+        ports=chosen,
+        watched=watched or (() if scraped else (_ROUTER,)),
+        scraped=scraped,
+        layers=layers,
+        configs=tuple(config.absolute() for config in configs),
+        build=not no_build,
+    )
     with _locked(data_dir) as state:
         bring_up(wish, state, progress)
     _show(state, as_json=as_json)
