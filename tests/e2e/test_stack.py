@@ -33,9 +33,10 @@ NOT_RECORDED = {
     "llm_router.instrumentation.degraded",
     "llm_router.telemetry.dropped",
     "llm_router.telemetry.export.failures",
+    "llm_router.telemetry.log_lines.dropped",
     "llm_router.telemetry.resent",
 }
-"""What takes a Redis, a broken library or an outage."""
+"""What takes a Redis, a broken library, a full disk or an outage."""
 
 OWN_PACE = (
     "llm_router_process_",
@@ -81,7 +82,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, scrape_port: int) -> Generat
 
 
 @pytest.fixture(scope="module")
-def recorded(stack: Stack, scrape_port: int) -> Generator[str]:
+def recorded(stack: Stack, scrape_port: int, tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
     """An application that has recorded everything, and is still there; the URL of its own endpoint."""
     own = {
         "PYTHONPATH": f"{HERE.parents[1]}:{HERE.parent}",
@@ -92,6 +93,7 @@ def recorded(stack: Stack, scrape_port: int) -> Generator[str]:
         "OTEL_METRIC_EXPORT_INTERVAL": "1000",
         "OTEL_BLRP_SCHEDULE_DELAY": "200",
         "OTEL_LLM_ROUTER_SCRAPE_PORT": str(scrape_port),
+        "OTEL_LLM_ROUTER_LOG_FILE": str(tmp_path_factory.mktemp("lines") / "app.log"),
         "OTEL_LLM_ROUTER_GENAI_METRICS": "both",
         "OTEL_LLM_ROUTER_ATTRIBUTION": "user,team,key,organization",
     }
