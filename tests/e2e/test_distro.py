@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -161,14 +162,16 @@ def test_one_failing_instrumentor_stops_no_other(python: Python, bad_instrumento
 
 def test_the_resource(python: Python) -> None:
     code = """
-import json
+import json, os
 from opentelemetry import trace
-print(json.dumps(dict(trace.get_tracer_provider().resource.attributes)))
+print(json.dumps({**trace.get_tracer_provider().resource.attributes, "own": os.getpid()}))
 """
     found = json.loads(python(code).stdout)
     assert found["service.name"] == "llm-router"
     assert len(found["service.instance.id"]) == 36
     assert found["telemetry.distro.name"] == "otel-llm-router"
+    assert found["host.name"] == socket.gethostname()
+    assert found["process.pid"] == found["own"]
     named = json.loads(
         python(code, OTEL_SERVICE_NAME="mine", OTEL_RESOURCE_ATTRIBUTES="service.instance.id=pod-7,team=a").stdout
     )

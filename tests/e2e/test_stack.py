@@ -88,7 +88,6 @@ def recorded(stack: Stack, scrape_port: int, tmp_path_factory: pytest.TempPathFa
         "PYTHONPATH": f"{HERE.parents[1]}:{HERE.parent}",
         "OTEL_SERVICE_NAME": SERVICE,
         "OTEL_RESOURCE_ATTRIBUTES": "service.version=1.2.3,deployment.environment.name=test",
-        "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS": "host,process",
         "OTEL_EXPORTER_OTLP_ENDPOINT": stack.endpoint,
         "OTEL_METRIC_EXPORT_INTERVAL": "1000",
         "OTEL_BLRP_SCHEDULE_DELAY": "200",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import uuid
 from collections.abc import Mapping
 from typing import Any, Final
@@ -28,9 +29,11 @@ DEFAULT_SERVICE_NAME = "llm-router"
 """Service name where nobody gives one; unlike OpenTelemetry's ``unknown_service`` it says what it is."""
 
 
-def attributes() -> Mapping[str, str]:
+def attributes() -> Mapping[str, str | int]:
     """Return what the distribution adds to a resource."""
     return {
+        "host.name": socket.gethostname(),
+        "process.pid": os.getpid(),
         "telemetry.distro.name": DISTRIBUTION,
         "telemetry.distro.version": __version__,
         "service.instance.id": str(uuid.uuid4()),
