@@ -224,7 +224,7 @@ file, as OpenTelemetry specifies, and nothing of the SDK from environment variab
 | | With the file |
 | --- | --- |
 | Exporters, samplers, processors, views | from the file only; `OTEL_*_EXPORTER` and our defaults for them are not read |
-| Resource | from the file only; name the detector `otel_llm_router` in it for instance id and distribution name |
+| Resource | from the file only; name the detector `otel_llm_router` in it for instance id, host, process and distribution name |
 | Our scrape endpoint | added to the file's meter provider; `OTEL_LLM_ROUTER_SCRAPE=false` leaves it out |
 | A `prometheus/development` reader in the file | works beside ours and opens its own port |
 | Our buckets | apply: they are advice of the instruments; a view in the file has the last word |
