@@ -44,7 +44,7 @@ def test_a_set_up_that_is_in_order(tmp_path: Path) -> None:
     assert all(list(one) == ["check", "status", "message", "suggestion"] for one in told.findings)
     assert {one["check"] for one in told.findings} == {
         *("versions", "distro", "configurator", "instrumentors", "foreign", "hooks", "content", "audit", "workers"),
-        *("scrape", "collector", "options"),
+        *("redaction", "scrape", "logs", "collector", "options"),
     }
     assert f"127.0.0.1:{port} is free" in told.of("scrape")
     assert "traces, metrics, logs" in told.of("collector")
