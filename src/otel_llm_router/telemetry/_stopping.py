@@ -5,7 +5,6 @@ Room: `telemetry`. Instrumentations see a server stop; who exports says what is 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
 from otel_llm_router.telemetry._guard import guard
@@ -20,6 +19,8 @@ def when_stopped(work: Callable[[], object]) -> None:
 
 async def stopped() -> None:
     """Do it, off the event loop, which goes on meanwhile."""
+    import asyncio  # noqa: PLC0415  # whoever awaits this has it
+
     for work in tuple(_work):
         with guard("server stopped"):
             await asyncio.get_running_loop().run_in_executor(None, work)
