@@ -20,9 +20,9 @@ from otel_llm_router.telemetry import _context
 from otel_llm_router.telemetry._caller import key_name
 
 if TYPE_CHECKING:
+    from otel_llm_router.telemetry._accounts import Accounts
     from otel_llm_router.telemetry._inbound import Inbound
     from otel_llm_router.telemetry._request import Request
-    from otel_llm_router.telemetry._telemetry import Telemetry
 
 SUCCESS: Final = "success"
 FAILURE: Final = "failure"
@@ -85,7 +85,7 @@ def over_budget(sink: AuditSink | None, scope: str) -> None:
         _denied(sink, "budget", scope, "exceeded", {})
 
 
-def action(telemetry: Telemetry, said: tuple[str, str, str, str, str], receipt: Future[bool]) -> None:
+def action(telemetry: Accounts, said: tuple[str, str, str, str, str], receipt: Future[bool]) -> None:
     """Put on record what the application says: actor, action, resource, outcome, reason."""
     found = {attribute: text or None for attribute, text in zip(_SAID, said, strict=True)}
     if telemetry.audit_sink is None:
@@ -124,7 +124,7 @@ def _told() -> None:
         inbound.told = True
 
 
-def turned_away(telemetry: Telemetry, inbound: Inbound, error_type: str) -> None:
+def turned_away(telemetry: Accounts, inbound: Inbound, error_type: str) -> None:
     """Account for an HTTP request that the router answered with a refusal, unless the application has said so."""
     if inbound.told:
         return

@@ -15,7 +15,7 @@ from otel_llm_router.telemetry import _context, _guard, _usage
 from otel_llm_router.telemetry._block import Block
 
 if TYPE_CHECKING:
-    from otel_llm_router.telemetry._telemetry import Telemetry
+    from otel_llm_router.telemetry._holdings import Holdings
 
 T = TypeVar("T")
 
@@ -30,7 +30,7 @@ class Cache(Block):
         name: Which cache, in words of which there are few: it is the label ``cache_type``.
     """
 
-    def __init__(self, telemetry: Telemetry, name: str) -> None:
+    def __init__(self, telemetry: Holdings, name: str) -> None:
         self._telemetry = telemetry
         self._name = name
         self._answered = False

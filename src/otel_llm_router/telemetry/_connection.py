@@ -15,7 +15,7 @@ from otel_llm_router.telemetry._block import Block
 from otel_llm_router.telemetry._recorder import nothing
 
 if TYPE_CHECKING:
-    from otel_llm_router.telemetry._telemetry import Telemetry
+    from otel_llm_router.telemetry._holdings import Holdings
 
 
 class Connection(Block):
@@ -27,7 +27,7 @@ class Connection(Block):
         protocol: What it speaks: label ``protocol``.
     """
 
-    def __init__(self, telemetry: Telemetry, kind: str, protocol: str) -> None:
+    def __init__(self, telemetry: Holdings, kind: str, protocol: str) -> None:
         self._telemetry = telemetry
         self._labels = (kind, protocol)
         self._began: int | None = None

@@ -19,7 +19,7 @@ from otel_llm_router.telemetry import _deferred, _errors, _guard
 from otel_llm_router.telemetry._block import Block
 
 if TYPE_CHECKING:
-    from otel_llm_router.telemetry._telemetry import Telemetry
+    from otel_llm_router.telemetry._holdings import Holdings
 
 SMALL: Final = 1e9
 MEDIUM: Final = 10e9
@@ -38,7 +38,7 @@ def size_category(size_bytes: float) -> str:
 class Models:
     """The models that are loaded now."""
 
-    def __init__(self, telemetry: Telemetry) -> None:
+    def __init__(self, telemetry: Holdings) -> None:
         self._telemetry = telemetry
         self._loaded: dict[str, tuple[str, str]] = {}
         self._held: dict[str, dict[object, float]] = {}

@@ -16,7 +16,7 @@ from otel_llm_router.signals.instruments import resources
 from otel_llm_router.telemetry import _context, _guard
 
 if TYPE_CHECKING:
-    from otel_llm_router.telemetry._telemetry import Telemetry
+    from otel_llm_router.telemetry._holdings import Holdings
 
 
 class Queue:
@@ -27,7 +27,7 @@ class Queue:
         name: Which queue, in words of which there are few: it is the label ``queue_type``.
     """
 
-    def __init__(self, telemetry: Telemetry, name: str) -> None:
+    def __init__(self, telemetry: Holdings, name: str) -> None:
         self._telemetry = telemetry
         self._name = name
 
@@ -63,7 +63,7 @@ class Queue:
 class Wait(AbstractContextManager[Any], AbstractAsyncContextManager[Any]):
     """One wait for a slot, and the time it is held."""
 
-    def __init__(self, telemetry: Telemetry, name: str, slots: Any) -> None:
+    def __init__(self, telemetry: Holdings, name: str, slots: Any) -> None:
         self._telemetry = telemetry
         self._name = name
         self._slots = slots

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from opentelemetry._logs import LoggerProvider
@@ -16,33 +15,25 @@ from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import Span, TracerProvider
 
 from otel_llm_router import _sanitize
-from otel_llm_router.signals import attributes, events
+from otel_llm_router.signals import attributes
 from otel_llm_router.signals.content import LIMIT, OFF
 from otel_llm_router.signals.content import Mode as ContentMode
-from otel_llm_router.signals.instruments import requests, resources, routing, self_telemetry
+from otel_llm_router.signals.instruments import requests, self_telemetry
 from otel_llm_router.telemetry import (
-    _audit,
     _context,
-    _errors,
     _foreign,
     _genai,
     _guard,
     _log_events,
-    _observed,
     _route,
 )
 from otel_llm_router.telemetry._attempt import Attempt
 from otel_llm_router.telemetry._bounds import IDLE
-from otel_llm_router.telemetry._cache import Cache
 from otel_llm_router.telemetry._caller import Caller
-from otel_llm_router.telemetry._connection import Connection
 from otel_llm_router.telemetry._custom import Counter, Histogram
 from otel_llm_router.telemetry._decision import Decision
-from otel_llm_router.telemetry._deployments import Deployments
-from otel_llm_router.telemetry._gauges import Gauges
+from otel_llm_router.telemetry._holdings import Holdings
 from otel_llm_router.telemetry._inbound import Inbound, Visitor
-from otel_llm_router.telemetry._models import ModelLoad, Models
-from otel_llm_router.telemetry._queue import Queue
 from otel_llm_router.telemetry._recorder import Recorder
 from otel_llm_router.telemetry._request import Request
 
@@ -54,7 +45,7 @@ _logger = logging.getLogger("otel_llm_router")
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Telemetry:
+class Telemetry(Holdings):
     """The telemetry of one router.
 
     Nothing here raises into the caller, and with no OpenTelemetry SDK set up all of it does nothing.
@@ -89,13 +80,11 @@ class Telemetry:
         self.genai_metrics: _genai.Names = genai_metrics
         self.foreign: _foreign.Rule = foreign
         self.attribution = frozenset(attribution)
-        self.audit_sink: _audit.AuditSink | None = None
-        """Takes what belongs on record; None where there is no audit trail."""
         self.inferences: _log_events.Inferences = "failed"
         self.access: _log_events.Access | None = None
         self.content: Policy | None = None
         self.capture_content(content, limit=content_limit)
-        self.use(
+        super().__init__(
             Recorder(
                 meter_provider=meter_provider,
                 tracer_provider=tracer_provider,
@@ -107,12 +96,8 @@ class Telemetry:
 
     def use(self, recorder: Recorder) -> None:
         """Record on ``recorder`` from now on, with nothing remembered of before."""
-        self.recorder = recorder
-        self.gauges = Gauges(recorder)
-        self.models = Models(self)
-        self.deployments = Deployments(recorder)
+        super().use(recorder)
         self._warned: set[str] = set()
-        self._over_budget: set[str] = set()
 
     def capture_content(self, mode: ContentMode, *, limit: int = LIMIT) -> None:
         """Record prompts and completions of calls that begin from now on, or none of them.
@@ -237,217 +222,6 @@ class Telemetry:
                 self.access.record(
                     self.recorder, asked, max(0, seconds), request_id=request_id, client=client_address, span=span
                 )
-
-    # --- what a router holds --------------------------------------------------------------------
-
-    def cache(self, name: str) -> Cache:
-        """Return one cache: look-ups as a context manager, or `Cache.hit`, `Cache.miss`, `Cache.set_size`."""
-        return Cache(self, name)
-
-    def queue(self, name: str) -> Queue:
-        """Return one queue: `Queue.wait` around waiting, or `Queue.set_size` and `Queue.processed`."""
-        return Queue(self, name)
-
-    def connection(self, kind: str = "http", protocol: str = "http/1.1") -> Connection:
-        """Return one connection: a context manager, or `Connection.open` and `Connection.close`."""
-        return Connection(self, kind, protocol)
-
-    def model_load(self, name: str, *, format: str = attributes.UNKNOWN) -> ModelLoad:  # noqa: A002  # the label's name
-        """Measure the loading of a model, as a context manager; set its ``size_bytes`` inside."""
-        return ModelLoad(self.models, name, format)
-
-    def model_loaded(
-        self,
-        name: str,
-        *,
-        format: str = attributes.UNKNOWN,  # noqa: A002  # the label's name
-        size_bytes: float | None = None,
-        seconds: float | None = None,
-    ) -> None:
-        """Account for a model that has been loaded."""
-        with _guard.guard("model_loaded"):
-            self.models.loaded(name, format=format, size_bytes=size_bytes, seconds=_sanitize.finite(seconds))
-
-    def model_unloaded(self, name: str) -> None:
-        """Account for a model that has been unloaded; its series end."""
-        with _guard.guard("model_unloaded"):
-            self.models.unloaded(name)
-
-    # --- what is asked at collection ------------------------------------------------------------
-
-    def observe_queue(
-        self, name: str, *, depth: Callable[[], float | None] | None = None, capacity: float | None = None
-    ) -> None:
-        """Ask ``depth`` how many requests wait whenever metrics are collected."""
-        with _guard.guard("observe_queue"):
-            self.gauges.ask(resources.QUEUE_SIZE, depth, name)
-            self.gauges.set(resources.QUEUE_CAPACITY, capacity, name)
-
-    def observe_cache(
-        self,
-        name: str,
-        *,
-        bytes: Callable[[], float | None] | None = None,  # noqa: A002  # what it answers
-        entries: Callable[[], float | None] | None = None,
-        evictions: Callable[[], float | None] | None = None,
-        cache: Any = None,
-    ) -> None:
-        """Ask a cache about itself whenever metrics are collected.
-
-        Args:
-            name: Which cache: label ``cache_type``.
-            bytes: Answers how many bytes it holds.
-            entries: Answers how many entries it holds.
-            evictions: Answers how many entries it has ever thrown out, counted from its first answer on.
-            cache: The cache itself, for its entries: anything with a length, or with a ``cache_info()``.
-        """
-        with _guard.guard("observe_cache"):
-            if entries is None and cache is not None:
-                entries = _observed.entries_of(cache)
-            if evictions is not None:
-                entries = _observed.asking(_observed.growth(evictions, self.cache(name).evicted), entries)
-            self.gauges.ask(resources.CACHE_SIZE, bytes, name)
-            self.gauges.ask(resources.CACHE_ENTRIES, entries, name)
-
-    def observe_redis(self, client: Any, *, cache_type: str = "redis") -> None:
-        """Ask the Redis server of a client about itself whenever metrics are collected.
-
-        Memory, keys, hits, misses, evictions, and whether it answers. It is asked over a connection of its own, and
-        a collection does not wait for a server that is gone.
-
-        Args:
-            client: Of redis-py, synchronous or asynchronous; it is not kept, and not used.
-            cache_type: Which cache: label ``cache_type``.
-        """
-        with _guard.guard("observe_redis"):
-            from otel_llm_router.telemetry import _redis  # noqa: PLC0415  # for routers that have one
-
-            _redis.observe(self.gauges, client, cache_type)
-
-    def observe_connections(
-        self,
-        provider: str,
-        *,
-        open: Callable[[], float | None] | None = None,  # noqa: A002  # the state's name
-        idle: Callable[[], float | None] | None = None,
-        waiting: Callable[[], float | None] | None = None,
-    ) -> None:
-        """Ask about a connection pool to a provider whenever metrics are collected."""
-        with _guard.guard("observe_connections"):
-            for state, question in (("open", open), ("idle", idle), ("waiting", waiting)):
-                self.gauges.ask(resources.UPSTREAM_CONNECTIONS, question, provider, state)
-
-    # --- money and limits -----------------------------------------------------------------------
-
-    def budget(self, scope: str, *, limit_usd: float | None = None, spent_usd: float | None = None) -> None:
-        """State a budget. Reaching it is a log event, once until it is below again."""
-        with _guard.guard("budget"):
-            scope, limit, spent = _sanitize.text(scope), _sanitize.finite(limit_usd), _sanitize.finite(spent_usd)
-            self.gauges.set(routing.BUDGET_LIMIT, limit, scope)
-            self.gauges.set(routing.BUDGET_USED, spent, scope)
-            if limit is None or spent is None:
-                return
-            if spent < limit:
-                self._over_budget.discard(scope)
-            elif scope not in self._over_budget and len(self._over_budget) < 1000:  # noqa: PLR2004  # bounded memory
-                self._over_budget.add(scope)
-                self.recorder.emit(events.BUDGET_EXCEEDED, {attributes.SCOPE: scope})
-                _audit.over_budget(self.audit_sink, scope)
-
-    def saved(self, usd: float | None, *, by: str = "routing", model: str | None = None) -> None:
-        """Account for money that a cache hit (``by="cache"``) or a routing decision did not spend."""
-        with _guard.guard("saved"):
-            value = _sanitize.amount(usd)
-            if value:
-                self.recorder.record(routing.COST_SAVED, value, model or attributes.UNKNOWN, by)
-
-    def rate_limit(
-        self, provider: str, model: str, *, requests_left: float | None = None, tokens_left: float | None = None
-    ) -> None:
-        """State what a provider says is left of its rate limit."""
-        with _guard.guard("rate_limit"):
-            self.gauges.set(routing.RATE_LIMIT_REMAINING, requests_left, provider, model, "requests")
-            self.gauges.set(routing.RATE_LIMIT_REMAINING, tokens_left, provider, model, "tokens")
-
-    def rate_limited(
-        self, scope: str, *, kind: str = "requests", key: str | None = None, client: str | None = None
-    ) -> None:
-        """Account for a client that the router turned away because it was over its limit.
-
-        Args:
-            scope: What the limit is for.
-            kind: What is limited.
-            key: Alias of the client's key, or a hash of it; only a hash of this goes on record.
-            client: Address of the client; both are the HTTP request's where they are left out.
-        """
-        with _guard.guard("rate_limited"):
-            self.recorder.record(requests.RATE_LIMIT_TRIGGERS, 1, scope, kind)
-            _audit.rate_limited(self.audit_sink, scope, kind, key, client)
-
-    def auth_failure(self, reason: str = "invalid", *, key: str | None = None, client: str | None = None) -> None:
-        """Account for a client that the router turned away for its credentials; see `rate_limited` for the rest."""
-        with _guard.guard("auth_failure"):
-            self.recorder.record(requests.AUTH_FAILURES, 1, reason)
-            _audit.authentication_failed(self.audit_sink, reason, key, client)
-
-    def audit(
-        self, action: str, *, actor: str = "", resource: str = "", outcome: str = "success", reason: str = ""
-    ) -> Future[bool]:
-        """Put an action on record: in the audit file where there is one, else as a log event.
-
-        Args:
-            action: What was done or tried, as in ``key.rotate``.
-            actor: Who did it.
-            resource: What it was done to.
-            outcome: ``success``, ``failure``, ``denied``, or another word.
-            reason: Why.
-
-        Returns:
-            What says whether the record is on disk, once that is known: ``audit(...).result(timeout=1)``, or
-            ``await asyncio.wrap_future(audit(...))``. False where there is no audit file, and of one that was lost.
-        """
-        receipt: Future[bool] = Future()
-        with _guard.guard("audit"):
-            _audit.action(self, (actor, action, resource, outcome, reason), receipt)
-            return receipt
-        receipt.set_result(False)
-        return receipt
-
-    # --- deployments and errors -----------------------------------------------------------------
-
-    def deployment(self, deployment: str, *, provider: str, model: str, group: str | None = None) -> None:
-        """State that the router's configuration has this deployment, so that its names keep their labels."""
-        with _guard.guard("deployment"):
-            for name in (model, group):
-                if name:
-                    self.recorder.bounds.vouch(attributes.MODEL, name)
-            self.deployments.know(deployment, provider, model)
-
-    def cooldown(
-        self,
-        deployment: str,
-        *,
-        provider: str | None = None,
-        model: str | None = None,
-        seconds: float | None = None,
-        error: BaseException | None = None,
-    ) -> None:
-        """Account for a deployment taken out of rotation for ``seconds``.
-
-        Provider and model need not be said of one that `deployment` introduced.
-        """
-        with _guard.guard("cooldown"):
-            self.deployments.cooldown(deployment, provider, model, seconds=seconds, error=error)
-
-    def error(self, error: BaseException | str, *, component: str = "application", severity: str = "error") -> None:
-        """Account for an error that is no failed request or attempt, by class and never by message."""
-        with _guard.guard("error"):
-            kind = _errors.classify(error) if isinstance(error, BaseException) else error
-            self.recorder.record(requests.ERRORS, 1, kind, component, severity)
-            self.recorder.emit(
-                events.ERROR_EVENT,
-                {attributes.ERROR_KIND: kind, attributes.COMPONENT: component, attributes.SEVERITY: severity},
-            )
 
     # --- the application's own ------------------------------------------------------------------
 
