@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from otel_llm_router.signals import INSTRUMENTS, Instrument, Kind
 from otel_llm_router.telemetry import Telemetry
-from otel_llm_router.telemetry._recorder import Source
+from otel_llm_router.telemetry._sources import Source
 
 # --- the Collector's and Prometheus' own translation ------------------------------------------------
 # The rules of otlptranslator's strategy UnderscoreEscapingWithSuffixes (facts/otel-python.md 4.2).

@@ -19,9 +19,10 @@ from otel_llm_router.signals import Attribute, attributes, spans
 from otel_llm_router.signals.instruments import routing
 from otel_llm_router.telemetry import _attempt_record, _context, _errors, _genai, _guard, _usage
 from otel_llm_router.telemetry._block import Block
-from otel_llm_router.telemetry._recorder import add_event, as_they_are, nothing
+from otel_llm_router.telemetry._recorder import nothing
 from otel_llm_router.telemetry._tally import Tally, together
 from otel_llm_router.telemetry._usage import Usage
+from otel_llm_router.telemetry._values import add_event, as_they_are
 
 if TYPE_CHECKING:
     from otel_llm_router.telemetry._content import Content

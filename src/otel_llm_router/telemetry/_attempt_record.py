@@ -13,7 +13,8 @@ from opentelemetry.trace import StatusCode
 from otel_llm_router.signals import Attribute, attributes
 from otel_llm_router.signals.instruments import requests, routing
 from otel_llm_router.telemetry import _context, _foreign, _genai, _guard
-from otel_llm_router.telemetry._recorder import Records, set_attributes
+from otel_llm_router.telemetry._recorder import Records
+from otel_llm_router.telemetry._values import set_attributes
 
 if TYPE_CHECKING:
     from otel_llm_router.telemetry._attempt import Attempt

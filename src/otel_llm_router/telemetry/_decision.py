@@ -18,7 +18,7 @@ from otel_llm_router.signals import Attribute, attributes, spans
 from otel_llm_router.signals.instruments import routing
 from otel_llm_router.telemetry import _context, _guard
 from otel_llm_router.telemetry._block import Block
-from otel_llm_router.telemetry._recorder import add_event, set_attributes
+from otel_llm_router.telemetry._values import add_event, set_attributes
 
 if TYPE_CHECKING:
     from otel_llm_router.telemetry._request import Request

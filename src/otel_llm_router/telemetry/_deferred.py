@@ -14,6 +14,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from otel_llm_router.telemetry import _guard
@@ -62,3 +63,11 @@ def drain() -> None:
             return
         with _guard.guard("deferred work"):
             work()
+
+
+def at_a_safe_moment(call: Callable[..., Any], *arguments: Any) -> None:
+    """Call now, unless the garbage collector is what calls us."""
+    if collecting():
+        later(partial(call, *arguments))
+    else:
+        call(*arguments)

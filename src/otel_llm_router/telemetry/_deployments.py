@@ -18,7 +18,8 @@ from otel_llm_router.signals.instruments import routing
 from otel_llm_router.telemetry import _context, _deferred, _errors
 
 if TYPE_CHECKING:
-    from otel_llm_router.telemetry._recorder import Label, Recorder
+    from otel_llm_router.telemetry._recorder import Recorder
+    from otel_llm_router.telemetry._sources import Label
 
 MAX_DEPLOYMENTS: Final = 1000
 

@@ -11,7 +11,8 @@ from collections.abc import Callable
 
 from otel_llm_router import _sanitize
 from otel_llm_router.signals import Instrument
-from otel_llm_router.telemetry._recorder import Label, Recorder
+from otel_llm_router.telemetry._recorder import Recorder
+from otel_llm_router.telemetry._sources import Label
 
 MAX_SERIES = 2000
 """Series kept for one instrument; later ones are not kept."""

@@ -9,31 +9,31 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from time import monotonic
-from typing import Any, Final, cast
+from typing import Any, Final
 from weakref import WeakSet
 
 from opentelemetry import _logs, metrics, trace
 from opentelemetry._logs import LoggerProvider, LogRecord, SeverityNumber
 from opentelemetry.context import Context
-from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation
+from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import SpanKind, TracerProvider
-from opentelemetry.util.types import AttributeValue
 
 from otel_llm_router import _sanitize, signals
 from otel_llm_router._version import __version__
-from otel_llm_router.signals import INSTRUMENTS, Attribute, Instrument, Kind, LogEvent, SpanEvent
+from otel_llm_router.signals import INSTRUMENTS, Attribute, Instrument, Kind, LogEvent
 from otel_llm_router.signals.attributes import OTHER
 from otel_llm_router.signals.instruments import self_telemetry
 from otel_llm_router.telemetry import _deferred, _guard
 from otel_llm_router.telemetry._bounds import IDLE, REMEMBERED, LabelBounds
+from otel_llm_router.telemetry._deferred import at_a_safe_moment
+from otel_llm_router.telemetry._sources import Label, Source, Sources
+from otel_llm_router.telemetry._values import as_they_are, attribute_value, attribute_values
 
 SCOPE = "otel_llm_router"
 """Name of our instrumentation scope."""
-
-Label = str | None
 
 _Bound = tuple[Callable[[float], None], float]
 """What records a value, and the least value that it takes."""
@@ -54,9 +54,6 @@ Records = list[tuple[Instrument, float, tuple[Label, ...]]]
 
 Describe = Callable[[], tuple[str, dict[str, Any]]]
 """Gives a span's name and its attributes, `as_they_are`."""
-
-Source = Callable[[], Iterable[tuple[float, tuple[Label, ...]]]]
-"""What an observable instrument asks at collection: (value, labels in declared order)."""
 
 _OBSERVABLE = {Kind.OBSERVABLE_COUNTER, Kind.OBSERVABLE_GAUGE}
 _SEVERITY = {"INFO": SeverityNumber.INFO, "WARN": SeverityNumber.WARN, "ERROR": SeverityNumber.ERROR}
@@ -100,7 +97,7 @@ class Recorder:
         self._tracer = trace.get_tracer(SCOPE, __version__, tracer_provider)
         self._logger = _logs.get_logger(SCOPE, __version__, logger_provider)
         self._instruments: dict[Instrument, Any] = {}
-        self._sources: dict[Instrument, dict[object, Source]] = {}
+        self._sources = Sources(self)
         self._series: dict[tuple[Instrument, tuple[Label, ...]], tuple[Callable[[float], None], float, float]] = {}
         self._lock = threading.Lock()
         self._later: Callable[..., None] | None = getattr(self._meter, "later", None)
@@ -222,13 +219,11 @@ class Recorder:
 
     def observe(self, instrument: Instrument, key: object, source: Source) -> None:
         """Let ``source`` report an observable instrument at each collection; ``key`` replaces an earlier one."""
-        with self._lock:
-            self._sources.setdefault(instrument, {})[key] = source
+        self._sources.set(instrument, key, source)
 
     def forget(self, instrument: Instrument, key: object) -> None:
         """Stop asking the source registered under ``key``."""
-        with self._lock:
-            self._sources.get(instrument, {}).pop(key, None)
+        self._sources.remove(instrument, key)
 
     def _create(self, instrument: Instrument) -> Any:
         meter, kind = self._meter, instrument.kind
@@ -245,30 +240,11 @@ class Recorder:
                     **arguments, explicit_bucket_boundaries_advisory=list(instrument.buckets)
                 )
             elif kind is Kind.OBSERVABLE_COUNTER:
-                handle = meter.create_observable_counter(**arguments, callbacks=[self._callback(instrument)])
+                handle = meter.create_observable_counter(**arguments, callbacks=[self._sources.callback(instrument)])
             else:
-                handle = meter.create_observable_gauge(**arguments, callbacks=[self._callback(instrument)])
+                handle = meter.create_observable_gauge(**arguments, callbacks=[self._sources.callback(instrument)])
             self._instruments[instrument] = handle
             return handle
-
-    def _callback(self, instrument: Instrument) -> Callable[[CallbackOptions], Iterable[Observation]]:
-        def collect(_options: CallbackOptions) -> list[Observation]:
-            _deferred.drain()
-            with self._lock:
-                sources = list(self._sources.get(instrument, {}).values())
-            merged: dict[tuple[tuple[str, str], ...], float] = {}
-            for source in sources:
-                with _guard.guard(f"observe {instrument.name}"):
-                    for value, raw in source():
-                        number = _sanitize.finite(value)
-                        if number is not None:
-                            labels = self.labels(instrument.attributes, raw)
-                            # Two raw values may become one label (``other``): they are one series.
-                            key = tuple(labels.items())
-                            merged[key] = merged.get(key, 0) + number
-            return [Observation(value, dict(key)) for key, value in merged.items()]
-
-        return collect
 
     def custom(
         self,
@@ -354,54 +330,5 @@ class Recorder:
         at_a_safe_moment(self._logger.emit, record)
 
 
-def at_a_safe_moment(call: Callable[..., Any], *arguments: Any) -> None:
-    """Call now, unless the garbage collector is what calls us: see `_deferred`."""
-    if _deferred.collecting():
-        _deferred.later(partial(call, *arguments))
-    else:
-        call(*arguments)
-
-
 def nothing() -> None:
     """Leave what was not entered (see `Recorder.enter`)."""
-
-
-def attribute_values(attributes: Mapping[Attribute, object]) -> dict[str, AttributeValue]:
-    """Return span or event attributes as OpenTelemetry takes them; unknown (None) ones are left out."""
-    return {attribute.key: attribute_value(value) for attribute, value in attributes.items() if value is not None}
-
-
-def as_they_are(attributes: Mapping[Attribute, object]) -> dict[str, Any]:
-    """Return attributes of any value by their keys; unknown (None) ones are left out."""
-    return {attribute.key: value for attribute, value in attributes.items() if value is not None}
-
-
-def _for_span(span: trace.Span, attributes: Mapping[Attribute, object]) -> dict[str, AttributeValue]:
-    return as_they_are(attributes) if getattr(span, "checks_values", False) else attribute_values(attributes)
-
-
-def attribute_value(value: object) -> AttributeValue:
-    """Return one attribute value that every exporter can encode."""
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, int) and -(2**63) <= value < 2**63:
-        return value
-    if isinstance(value, float):
-        return value
-    if isinstance(value, (list, tuple)):
-        return [_sanitize.text(item) for item in cast("Sequence[object]", value)]
-    return str.__str__(value) if isinstance(value, _sanitize.Prose) else _sanitize.text(value)
-
-
-def add_event(
-    span: trace.Span, event: SpanEvent, attributes: Mapping[Attribute, object], at: int | None = None
-) -> None:
-    """Add a declared event to a span, which happened ``at`` (nanoseconds of the epoch) or now."""
-    if span.is_recording():
-        moment = time.time_ns() if at is None else at
-        at_a_safe_moment(span.add_event, event.name, _for_span(span, attributes), moment)
-
-
-def set_attributes(span: trace.Span, values: Mapping[Attribute, object]) -> None:
-    """Set declared attributes on a span; unknown (None) ones are left out."""
-    at_a_safe_moment(span.set_attributes, _for_span(span, values))

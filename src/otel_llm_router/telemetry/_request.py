@@ -32,9 +32,10 @@ from otel_llm_router.telemetry._block import Block
 from otel_llm_router.telemetry._caller import NOBODY, Caller
 from otel_llm_router.telemetry._decision import Decision
 from otel_llm_router.telemetry._fallback import Fallback
-from otel_llm_router.telemetry._recorder import Recorder, add_event, as_they_are, nothing, set_attributes
+from otel_llm_router.telemetry._recorder import Recorder, nothing
 from otel_llm_router.telemetry._streams import StreamProbe, probe_of, track
 from otel_llm_router.telemetry._tally import Tally, together
+from otel_llm_router.telemetry._values import add_event, as_they_are, set_attributes
 
 if TYPE_CHECKING:
     from otel_llm_router.telemetry._inbound import Inbound

@@ -12,7 +12,8 @@ from opentelemetry.trace import StatusCode
 from otel_llm_router.signals import attributes
 from otel_llm_router.signals.instruments import requests, routing
 from otel_llm_router.telemetry import _audit, _context, _guard, _log_events
-from otel_llm_router.telemetry._recorder import Records, set_attributes
+from otel_llm_router.telemetry._recorder import Records
+from otel_llm_router.telemetry._values import set_attributes
 
 if TYPE_CHECKING:
     from otel_llm_router.telemetry._request import Request

@@ -21,7 +21,8 @@ import psutil
 from otel_llm_router.signals import Instrument
 from otel_llm_router.signals.instruments import resources
 from otel_llm_router.telemetry import _deferred
-from otel_llm_router.telemetry._recorder import Recorder, Source
+from otel_llm_router.telemetry._recorder import Recorder
+from otel_llm_router.telemetry._sources import Source
 
 MAX_PAUSES: Final = 10_000
 """Pauses kept until the next collection; the oldest are lost beyond it."""
