@@ -13,6 +13,7 @@ from pathlib import Path
 
 import click
 
+from otel_llm_router.cli._asking import ask
 from otel_llm_router.cli._collector_build import build_collector, cached_collector
 from otel_llm_router.cli._collector_settings import CollectorSettings, default_configs
 from otel_llm_router.cli._progress import Progress, StderrProgress
@@ -52,15 +53,10 @@ class Verdict:
 def validate(binary: Path, settings: CollectorSettings) -> Verdict:
     """Ask a Collector whether it can run the configuration; it starts nothing and opens no port."""
     try:
-        answer = subprocess.run(  # noqa: S603
+        answer = ask(
             [binary, "validate", *settings.config_arguments()],
             env=settings.environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_VALIDATE_SECONDS,
-            check=False,
+            seconds=_VALIDATE_SECONDS,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return Verdict(accepted=False, output=f"it does not run: {error}")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import subprocess
 import time
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from types import TracebackType
 from typing import final
@@ -15,12 +14,14 @@ from typing import final
 import click
 
 from otel_llm_router.cli import _collector_storage as storage
+from otel_llm_router.cli._answers import answers, last_lines
 from otel_llm_router.cli._collector_settings import HEALTH, CollectorSettings, reachable
 from otel_llm_router.cli._collector_storage import SetAside
 
 _START_SECONDS = 30.0
 _STOP_SECONDS = 15.0
 _POLL_SECONDS = 0.05
+_ANSWER_SECONDS = 1.0
 _LAST_LINES = 10
 
 
@@ -147,12 +148,12 @@ class CollectorProcess:
         while not self._is_healthy():
             if (status := self._started().poll()) is not None:
                 raise CollectorStartError(
-                    f"the Collector ended with exit code {status} before it was ready{self._last_lines()}"
+                    f"the Collector ended with exit code {status} before it was ready{last_lines(self.log_text(), _LAST_LINES)}"
                 )
             if time.monotonic() > deadline:
                 raise CollectorStartError(
                     f"the Collector was not ready after {self._start_seconds:g} s: "
-                    f"{self.settings.health} did not answer 200{self._last_lines()}"
+                    f"{self.settings.health} did not answer 200{last_lines(self.log_text(), _LAST_LINES)}"
                 )
             time.sleep(_POLL_SECONDS)
         for each in self.settings.storage_dirs():
@@ -190,15 +191,4 @@ class CollectorProcess:
 
     def _is_healthy(self) -> bool:
         host, port = reachable(self.settings.health)
-        connection = HTTPConnection(host, port, timeout=1.0)
-        try:
-            connection.request("GET", "/")
-            return connection.getresponse().status == 200  # noqa: PLR2004
-        except (OSError, HTTPException):
-            return False
-        finally:
-            connection.close()
-
-    def _last_lines(self) -> str:
-        lines = self.log_text().splitlines()[-_LAST_LINES:]
-        return f":\n{chr(10).join(lines)}" if lines else ""
+        return answers(f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/", seconds=_ANSWER_SECONDS)

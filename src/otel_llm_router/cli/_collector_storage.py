@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -16,23 +15,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Final
 
+from otel_llm_router import _file_locks
 from otel_llm_router.cli._bolt_file import fault
-
-if sys.platform == "win32":
-
-    def _try_lock(descriptor: int) -> bool:
-        del descriptor
-        return True
-else:
-    import fcntl
-
-    def _try_lock(descriptor: int) -> bool:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
-
 
 SUFFIX: Final = ".backup"
 """Ending of the names of files that were set aside; the Collector's own `recreate` uses it, and the alert counts them."""
@@ -96,4 +80,4 @@ def reserve(directory: Path) -> None:
 def _unused(path: Path) -> Generator[bool]:
     """Hold a file's lock, as the database does; yields False when a running Collector has it."""
     with path.open("rb") as file:
-        yield _try_lock(file.fileno())
+        yield not _file_locks.AVAILABLE or _file_locks.take(file.fileno(), shared=True)

@@ -24,14 +24,7 @@ if sys.platform == "win32":
             return False
         return True
 else:
-    import fcntl
-
-    def _try_lock(descriptor: int) -> bool:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
+    from otel_llm_router._file_locks import take as _try_lock
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import logging
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from otel_llm_router import _file_locks
 from otel_llm_router.distro.resource import identity
 from otel_llm_router.signals.instruments import self_telemetry
 from otel_llm_router.telemetry.instrumenting import recorder
@@ -29,10 +30,10 @@ def make(options: Settings, resource: Resource, accounts: Accounts) -> Spool | N
     """Return the spool, or None where there is to be none; what cannot be used is said."""
     if not options.spool_dir:
         return None
-    from otel_llm_router.export import _locks, _spool, workers  # noqa: PLC0415  # with a spool only
+    from otel_llm_router.export import _spool, workers  # noqa: PLC0415  # with a spool only
 
     try:
-        if not _locks.AVAILABLE:
+        if not _file_locks.AVAILABLE:
             raise OSError("this system has no locks over files that fall with their process")  # noqa: TRY301  # said below
         path = _spool.directory(options.spool_dir, workers.key("spool", *identity(resource.attributes)))
     except OSError as error:

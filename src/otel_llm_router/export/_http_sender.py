@@ -10,12 +10,13 @@ import contextlib
 import gzip
 import time
 import zlib
-from typing import Any, Final
+from typing import Final
 
 import h11
 
 from otel_llm_router.export import _outcome
 from otel_llm_router.export._destination import Destination
+from otel_llm_router.export._exchange import Exchange
 from otel_llm_router.export._failures import Progress, of_error
 from otel_llm_router.export._outcome import Outcome
 from otel_llm_router.export._wire_socket import Wire, connect
@@ -73,22 +74,15 @@ class HttpSender:
         wire, http = self._wire, self._http
         if wire is None or http is None:
             raise ConnectionError
-        wire.send(http.send(self._request(wire, len(body))), deadline)
-        wire.send(http.send(h11.Data(data=body)), deadline)
-        wire.send(http.send(h11.EndOfMessage()), deadline)
-        progress.sent = True
-        event = _next(wire, http, deadline, progress)
-        while isinstance(event, h11.InformationalResponse):
-            event = _next(wire, http, deadline, progress)
-        if not isinstance(event, h11.Response):
-            raise ConnectionResetError
+        exchange = Exchange(wire, http, progress)
+        event = exchange.post(self._destination, self._headers(len(body)), body, deadline)
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in event.headers}
         answer = b""
         # What became of the request is known by now; the rest of the answer says little and is not waited for long.
         with contextlib.suppress(OSError, h11.RemoteProtocolError):
             until = min(deadline, time.monotonic() + ANSWER_SECONDS)
             while len(answer) <= MAX_ANSWER:
-                more = _next(wire, http, until, progress)
+                more = exchange.following(until)
                 if not isinstance(more, h11.Data):
                     break
                 answer += more.data
@@ -98,7 +92,7 @@ class HttpSender:
             self.close()
         return _outcome.of_http(event.status_code, headers, answer)
 
-    def _request(self, wire: Wire, length: int) -> h11.Request:
+    def _headers(self, length: int) -> dict[str, str]:
         destination = self._destination
         headers = {
             "host": destination.authority,
@@ -107,32 +101,13 @@ class HttpSender:
             **({} if destination.compression == "none" else {"content-encoding": destination.compression}),
         }
         own = {name: value for name, value in destination.headers.items() if name not in headers}
-        target = destination.path if wire.by_proxy is None else f"http://{destination.authority}{destination.path}"
-        return h11.Request(
-            method="POST", target=target, headers=list({**headers, **own, **(wire.by_proxy or {})}.items())
-        )
+        return {**headers, **own}
 
     def close(self) -> None:
         """End the connection; the next request makes another. In a forked child it is left to the parent."""
         wire, self._wire, self._http = self._wire, None, None
         if wire is not None:
             wire.close()
-
-
-def _next(wire: Wire, http: h11.Connection, deadline: float, progress: Progress) -> Any:
-    """Return what comes next of an answer.
-
-    Raises:
-        OSError: nothing comes, or not in time.
-        h11.RemoteProtocolError: what comes is no HTTP.
-    """
-    while True:
-        event = http.next_event()
-        if event is not h11.NEED_DATA:
-            return event
-        more = wire.receive(deadline)
-        progress.answered = progress.answered or bool(more)
-        http.receive_data(more)
 
 
 def _compressed(content: bytes, compression: str) -> bytes:

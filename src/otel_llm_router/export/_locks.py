@@ -1,4 +1,4 @@
-"""Locks over files, which the system drops when their holder ends, however it ends.
+"""Lock files: one for each thing that only one process may have.
 
 Room: `export`. A lock belongs to what was opened, not to a process number that another process may get: a
 lock that can be had is a process that is gone. A forked child has its parent's: it must close it.
@@ -7,31 +7,13 @@ lock that can be had is a process that is gone. A forked child has its parent's:
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-AVAILABLE: Final = sys.platform != "win32"
-
-if sys.platform != "win32":
-    import fcntl
-
-    def take(descriptor: int, *, shared: bool = False) -> bool:
-        """Lock an open file if nobody else has; return whether."""
-        try:
-            fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-        except (BlockingIOError, PermissionError):
-            return False
-        return True
-else:
-
-    def take(descriptor: int, *, shared: bool = False) -> bool:  # noqa: ARG001
-        """Lock nothing: see `AVAILABLE`."""
-        return False
-
+from otel_llm_router._file_locks import take
 
 WAIT_SECONDS: Final = 3.0
 """How long to wait for a lock that is held for moments only; a machine that is overloaded makes seconds of them."""

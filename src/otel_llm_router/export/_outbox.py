@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from otel_llm_router import _whole_files
 from otel_llm_router.export import _locks
 
 LOCK: Final = "lock"
@@ -119,14 +120,8 @@ class Outbox:
         self._next += 1
         beside = kept.path.with_name(f"{kept.number:012d}{_PART}")
         try:
-            descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-            with open(descriptor, "wb", buffering=0) as out:  # noqa: PTH123  # of a descriptor
-                if out.write(data) != len(data):
-                    raise OSError("the file was not written as a whole")  # noqa: TRY301  # so that it is removed
-            beside.rename(kept.path)
+            _whole_files.replace(kept.path, data, beside=beside)
         except OSError:
-            with suppress(OSError):
-                beside.unlink()
             self._announce(self.used)
             raise
         self.used += size

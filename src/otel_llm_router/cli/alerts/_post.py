@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 import h11
@@ -16,6 +16,8 @@ import h11
 from otel_llm_router._version import DISTRIBUTION, __version__
 from otel_llm_router.export import _wire_socket
 from otel_llm_router.export._destination import Destination
+from otel_llm_router.export._exchange import Exchange
+from otel_llm_router.export._failures import Progress
 from otel_llm_router.export._wire_socket import Wire
 
 SECONDS: Final = 10.0
@@ -83,8 +85,7 @@ def post(url: str, body: bytes, *, headers: Mapping[str, str] | None = None, sec
 
 
 def _exchange(wire: Wire, destination: Destination, body: bytes, headers: Mapping[str, str], deadline: float) -> Answer:
-    http = h11.Connection(h11.CLIENT)
-    target = destination.path if wire.by_proxy is None else f"http://{destination.authority}{destination.path}"
+    exchange = Exchange(wire, h11.Connection(h11.CLIENT), Progress())
     sent = {
         "host": destination.authority,
         "user-agent": f"{DISTRIBUTION}/{__version__}",
@@ -92,21 +93,10 @@ def _exchange(wire: Wire, destination: Destination, body: bytes, headers: Mappin
         "content-length": str(len(body)),
         "connection": "close",
         **headers,
-        **(wire.by_proxy or {}),
     }
-    for event in (
-        h11.Request(method="POST", target=target, headers=list(sent.items())),
-        h11.Data(data=body),
-        h11.EndOfMessage(),
-    ):
-        wire.send(http.send(event) or b"", deadline)
-    response: Any = _next(wire, http, deadline)
-    while isinstance(response, h11.InformationalResponse):
-        response = _next(wire, http, deadline)
-    if not isinstance(response, h11.Response):
-        raise ConnectionResetError("the connection ended before an answer")
+    response = exchange.post(destination, sent, body, deadline)
     text = b""
-    while len(text) < _MAX_ANSWER and isinstance(event := _next(wire, http, deadline), h11.Data):
+    while len(text) < _MAX_ANSWER and isinstance(event := exchange.following(deadline), h11.Data):
         text += event.data
     wait = dict(response.headers).get(b"retry-after", b"")
     return Answer(
@@ -114,11 +104,3 @@ def _exchange(wire: Wire, destination: Destination, body: bytes, headers: Mappin
         text[:_MAX_ANSWER].decode("utf-8", "replace").strip(),
         float(wait) if wait.isdigit() else None,
     )
-
-
-def _next(wire: Wire, http: h11.Connection, deadline: float) -> Any:
-    while True:
-        event = http.next_event()
-        if event is not h11.NEED_DATA:
-            return event
-        http.receive_data(wire.receive(deadline))

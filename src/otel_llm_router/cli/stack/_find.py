@@ -13,6 +13,7 @@ from typing import Final
 
 import click
 
+from otel_llm_router.cli._asking import ask
 from otel_llm_router.cli._collector_build import build_collector, cached_collector
 from otel_llm_router.cli._collector_locate import ensure_collector
 from otel_llm_router.cli._collector_settings import CollectorSettings
@@ -25,6 +26,8 @@ from otel_llm_router.cli.stack._opensearch import find_opensearch
 
 BUILDABLE: Final = (COLLECTOR, *GO_ENGINES, OPENSEARCH)
 """What can be built or resolved ahead of its use."""
+
+_VERSION_SECONDS: Final = 30.0
 
 
 def find_engine(name: str, progress: Progress, *, build: bool = True) -> Installed:
@@ -96,9 +99,7 @@ def build_engines(names: Iterable[str], progress: Progress) -> dict[str, Path]:
 
 def _collector_version(binary: Path) -> str:
     try:
-        answer = subprocess.run(  # noqa: S603
-            [binary, "--version"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30, check=False
-        )
+        answer = ask([binary, "--version"], seconds=_VERSION_SECONDS)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise click.ClickException(f"{binary} does not run: {error}") from error
     match = re.search(r"version v?(\S+)", answer.stdout)

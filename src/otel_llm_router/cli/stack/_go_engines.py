@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from otel_llm_router._resources import resource_dir
+from otel_llm_router.cli._asking import ask
 from otel_llm_router.cli._go import GoNotFoundError
 from otel_llm_router.cli._go_build import GoBuildError, GoProgram
 from otel_llm_router.cli._progress import Progress
@@ -97,15 +98,7 @@ class GoEngine:
 
 def _version(program: Path) -> tuple[int, int, int] | None:
     try:
-        answer = subprocess.run(  # noqa: S603
-            [program, "--version"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_VERSION_SECONDS,
-            check=False,
-        )
+        answer = ask([program, "--version"], seconds=_VERSION_SECONDS)
     except (OSError, subprocess.TimeoutExpired):
         return None
     match = _VERSION.search(answer.stdout + answer.stderr)

@@ -5,7 +5,6 @@ Room: `cli`. Launches come in; processes that are ready, and that end in bounded
 
 from __future__ import annotations
 
-import http.client
 import os
 import subprocess
 import sys
@@ -14,11 +13,11 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 import click
 import psutil
 
+from otel_llm_router.cli._answers import answers, last_lines
 from otel_llm_router.cli.stack._engine import Launch
 from otel_llm_router.cli.stack._state import Running
 
@@ -97,15 +96,7 @@ def wait_ready(engine: Running, *, seconds: float = _START_SECONDS) -> None:
 
 def is_ready(engine: Running) -> bool:
     """Whether an engine answers that it is ready."""
-    url = urlsplit(engine.ready)
-    connection = http.client.HTTPConnection(url.netloc, timeout=_ANSWER_SECONDS)
-    try:
-        connection.request("GET", f"{url.path or '/'}?{url.query}" if url.query else url.path or "/")
-        return connection.getresponse().status == http.client.OK
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
+    return answers(engine.ready, seconds=_ANSWER_SECONDS)
 
 
 def stop(engines: Iterable[Running], ended: Callable[[Running, bool], None], *, seconds: float = _STOP_SECONDS) -> None:
@@ -140,6 +131,6 @@ def _gone(process: psutil.Process, seconds: float) -> bool:
 
 def _last_lines(engine: Running) -> str:
     with suppress(OSError):
-        lines = Path(engine.log).read_text(encoding="utf-8", errors="replace").splitlines()[-_LAST_LINES:]
-        return f":\n{chr(10).join(lines)}" if lines else f"; {engine.log} is empty"
+        text = Path(engine.log).read_text(encoding="utf-8", errors="replace")
+        return last_lines(text, _LAST_LINES) or f"; {engine.log} is empty"
     return ""

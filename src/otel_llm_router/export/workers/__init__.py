@@ -5,7 +5,7 @@ leaves it there in a file. One of them has the port: at a scrape it asks all the
 processes counted stays, in one file.
 """
 
-from otel_llm_router.export._locks import AVAILABLE
+from otel_llm_router._file_locks import AVAILABLE
 from otel_llm_router.export.workers._directory import DirectoryError, key, network, private
 from otel_llm_router.export.workers._gather import Gathered
 from otel_llm_router.export.workers._group import Workers

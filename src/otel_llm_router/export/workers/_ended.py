@@ -7,12 +7,12 @@ it is left, and the file is replaced as a whole.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from otel_llm_router import _whole_files
 from otel_llm_router.aggregation import MAX_SERIES, Description, Labels, Point, Snapshot, together
 from otel_llm_router.export.workers._state import Reader, State, UnreadableError, Writer
 from otel_llm_router.signals import Merge
@@ -20,25 +20,10 @@ from otel_llm_router.signals import Merge
 COUNTED: Final = ("counter", "histogram")
 """Shapes that outlive their process."""
 
+PART: Final = ".part"
+"""Suffix of what is being written."""
+
 _Kept = dict[Description, dict[Labels, Point]]
-
-
-def replace(path: Path, data: bytes) -> None:
-    """Write a file as a whole or not at all.
-
-    Raises:
-        OSError: it cannot be written; what was there before is there still.
-    """
-    beside = path.with_suffix(".part")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    try:
-        with open(descriptor, "wb", buffering=0) as out:  # noqa: PTH123  # of a descriptor
-            if out.write(data) != len(data):
-                raise OSError("the file was not written as a whole")  # noqa: TRY301  # so that what is there is removed
-        os.replace(beside, path)  # noqa: PTH105  # as the next one
-    except OSError:
-        beside.unlink(missing_ok=True)
-        raise
 
 
 def counted(snapshot: Snapshot) -> Snapshot:
@@ -97,7 +82,8 @@ class Ended:
         folded = (self.folded | set(dead)) & set(left)
         _bound(live, alive)
         _bound(dropped, dict)
-        replace(self._path, self._writer.write(State({"count": count, "folded": sorted(folded)}, live, dropped)))
+        written = self._writer.write(State({"count": count, "folded": sorted(folded)}, live, dropped))
+        _whole_files.replace(self._path, written, beside=self._path.with_suffix(PART))
         self._live, self._dropped, self.count, self.folded = live, dropped, count, folded
 
 

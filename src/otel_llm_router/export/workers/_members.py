@@ -15,8 +15,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+from otel_llm_router import _file_locks, _whole_files
 from otel_llm_router.export import _locks
-from otel_llm_router.export.workers._ended import replace
+from otel_llm_router.export.workers._ended import PART
 
 MEMBER: Final = ".member"
 SOCKET: Final = ".sock"
@@ -61,7 +62,7 @@ class Member:
         self.socket.setblocking(False)
         new = self.directory / f"{self.identity}{_NEW}"
         self._descriptor = os.open(new, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        if not _locks.take(self._descriptor):
+        if not _file_locks.take(self._descriptor):
             raise BlockingIOError("somebody else holds what was made just now")
         self.describe(supervisor=supervisor)
         new.rename(self.directory / f"{self.identity}{MEMBER}")
@@ -77,7 +78,8 @@ class Member:
         Raises:
             OSError: there is no room, or no right to.
         """
-        replace(self.directory / f"{self.identity}{STATE}", data)
+        path = self.directory / f"{self.identity}{STATE}"
+        _whole_files.replace(path, data, beside=path.with_suffix(PART))
 
     def leave(self) -> None:
         """Leave nothing behind if this is the last one: the service begins anew after it."""
@@ -122,7 +124,7 @@ def card(directory: Path, identity: str) -> Mapping[str, Any]:
 def remove(directory: Path, identities: Iterable[str]) -> None:
     """Remove what processes left that have ended; the file that says that they were there goes last."""
     for identity in identities:
-        for suffix in (SOCKET, STATE, ".part", MEMBER):
+        for suffix in (SOCKET, STATE, PART, MEMBER):
             with suppress(OSError):
                 (directory / f"{identity}{suffix}").unlink(missing_ok=True)
 

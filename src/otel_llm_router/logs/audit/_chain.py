@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import os
 import secrets
-import sys
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
+from otel_llm_router import _file_locks
 from otel_llm_router.logs.audit import _ending, _head, _resuming
 from otel_llm_router.logs.audit._head import Head
 from otel_llm_router.logs.audit._record import Place, Seal
 
-AVAILABLE: Final = sys.platform != "win32"
 LOCK_SECONDS: Final = 10.0
 """How long another process may hold the lock; each holds it for one write to the disk."""
 _LOOK_SECONDS: Final = 0.002
@@ -28,27 +27,6 @@ _LOOK_SECONDS: Final = 0.002
 Fields = Mapping[str, Any]
 Own = Callable[[str, Mapping[str, Any]], Fields]
 """Makes the fields of a record about the file itself: what happened, and its attributes."""
-
-if sys.platform != "win32":
-    import fcntl
-
-    def _try_lock(descriptor: int, *, shared: bool) -> bool:
-        try:
-            fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-        except (BlockingIOError, PermissionError):
-            return False
-        return True
-
-    def _unlock(descriptor: int) -> None:
-        # Closing alone would leave it locked for as long as a child that was forked meanwhile has the descriptor.
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
-else:
-
-    def _try_lock(descriptor: int, *, shared: bool) -> bool:  # noqa: ARG001
-        return False
-
-    def _unlock(descriptor: int) -> None:
-        """Unlock nothing: see `AVAILABLE`."""
 
 
 class AppendError(OSError):
@@ -113,14 +91,14 @@ class Chain:
         deadline = time.monotonic() + LOCK_SECONDS
         path = self.path.with_name(self.path.name + _head.SUFFIX)
         with self._opened(path, os.O_RDWR | os.O_CREAT) as descriptor:
-            while not _try_lock(descriptor, shared=False):
+            while not _file_locks.take(descriptor):
                 if time.monotonic() > deadline:
                     raise TimeoutError(f"{path} is held by another process")
                 time.sleep(_LOOK_SECONDS)
             try:
                 yield descriptor
             finally:
-                _unlock(descriptor)
+                _file_locks.release(descriptor)
 
     @contextmanager
     def _opened(self, path: Path, flags: int) -> Generator[int]:
@@ -208,7 +186,7 @@ def shared(path: Path) -> Generator[None]:
         return
     try:
         deadline = time.monotonic() + LOCK_SECONDS
-        while not _try_lock(descriptor, shared=True) and time.monotonic() < deadline:
+        while not _file_locks.take(descriptor, shared=True) and time.monotonic() < deadline:
             time.sleep(_LOOK_SECONDS)
         yield
     finally:

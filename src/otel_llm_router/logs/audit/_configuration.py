@@ -14,6 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, cast
 
+from otel_llm_router import _whole_files
+
 SUFFIX: Final = ".config"
 MAX_CHANGES: Final = 100
 
@@ -30,10 +32,7 @@ def changes(path: Path, configuration: Mapping[str, str]) -> tuple[list[str], st
     if before != configuration:
         kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft = kept.with_name(f"{kept.name}.{os.getpid()}")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(text)
-        draft.replace(kept)
+        _whole_files.replace(kept, text.encode(), beside=draft)
     found = [
         f"{name}: {before.get(name, 'not set')} -> {configuration.get(name, 'not set')}"
         for name in sorted({*before, *configuration})
