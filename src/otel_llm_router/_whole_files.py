@@ -26,7 +26,7 @@ def replace(path: Path, data: bytes, *, beside: Path) -> None:
         with open(descriptor, "wb", buffering=0) as out:  # noqa: PTH123  # of a descriptor
             if out.write(data) != len(data):
                 raise OSError("the file was not written as a whole")  # noqa: TRY301  # so that what is there is removed
-        beside.replace(path)
+        os.replace(beside, path)  # noqa: PTH105  # pathlib of Python 3.10 keeps a function of its own
     except OSError:
         with suppress(OSError):
             beside.unlink()

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from otel_llm_router import aggregation
+from otel_llm_router import _whole_files, aggregation
 from otel_llm_router.aggregation import (
     Aggregation,
     Description,
@@ -28,7 +28,7 @@ from otel_llm_router.aggregation import (
     SumPoint,
 )
 from otel_llm_router.export import _locks, workers
-from otel_llm_router.export.workers import _calls, _ended, _members
+from otel_llm_router.export.workers import _calls, _members
 from otel_llm_router.export.workers._gather import SNAPSHOT, Gatherer
 from otel_llm_router.export.workers._state import Reader, State, UnreadableError, Writer
 
@@ -241,7 +241,7 @@ def test_a_process_is_folded_in_once_whenever_its_folding_is_cut_short(
     assert first.identity in _members.members(directory)
     second.end()
     with monkeypatch.context() as killed:  # before the file takes the other one's place
-        killed.setattr(_ended.os, "replace", no_space)
+        killed.setattr(_whole_files.os, "replace", no_space)
         assert value(Gatherer(directory, own.identity).gather(state(counted(1))).snapshot, HITS) == 111
     for _ in range(2):
         gatherer = Gatherer(directory, own.identity)
