@@ -274,7 +274,7 @@ class TestRecords:
             for _, values in kept(running)
         ]
         assert found == expected
-        kinds = {one["event_name"]: one["event_type"] for one in found}
+        kinds = {str(one["event_name"]): one["event_type"] for one in found}
         assert (
             kinds["llm_router.inference.aborted"] == kinds["gen_ai.client.inference.operation.details"] == "inference"
         )
