@@ -1,6 +1,6 @@
 """Kill the Collector, fill its disk, measure it; keep the results.
 
-python -m benchmarks.collector [--only kills,disk,throughput] [--quick --json FILE]
+python -m benchmarks.collector [--only kills,disk,throughput,mixture] [--quick --json FILE]
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.collector import disk, kills, report, throughput
+from benchmarks.collector import disk, kills, mixture, report, throughput
 from benchmarks.machine import describe
 
 _PARTS: Final[dict[str, Callable[[Path, bool], Any]]] = {
@@ -22,6 +22,7 @@ _PARTS: Final[dict[str, Callable[[Path, bool], Any]]] = {
     "kills_at_start": lambda directory, quick: kills.run(directory, kills=3 if quick else 50, starting=True),
     "disk": lambda directory, _quick: disk.run(directory),
     "throughput": lambda directory, quick: throughput.run(directory, seconds=1.0 if quick else 10.0),
+    "mixture": lambda directory, quick: mixture.run(directory, seconds=1.0 if quick else 10.0),
 }
 
 

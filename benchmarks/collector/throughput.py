@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping, Sequence
 from http.client import HTTPConnection
 from http.server import ThreadingHTTPServer
 from pathlib import Path
@@ -39,7 +40,9 @@ def run(directory: Path, *, seconds: float = 10.0, rates: tuple[int, ...] = RATE
         and its resident memory at the end in MB.
     """
     found: list[dict[str, Any]] = []
-    with _Backends() as backends:
+    # Bodies are made beforehand: what is measured is the Collector, and not who sends.
+    bodies = [("/v1/logs", request([f"{number}-{one}" for one in range(RECORDS)])) for number in range(100)]
+    with Backends() as backends:
         for shape, names in SHAPES.items():
             for rate in rates:
                 chosen = settings(
@@ -51,13 +54,31 @@ def run(directory: Path, *, seconds: float = 10.0, rates: tuple[int, ...] = RATE
                     },
                 )
                 with running(chosen, directory / f"{len(found)}.log") as collector:
-                    found.append({"shape": shape, "rate": rate, **_measure(chosen.otlp_http, collector, rate, seconds)})
+                    figures = measure(chosen.otlp_http, collector, bodies, RECORDS, rate, seconds)
+                    found.append({"shape": shape, "rate": rate, **figures})
     return found
 
 
-def _measure(address: str, collector: psutil.Process, rate: int, seconds: float) -> dict[str, float]:
-    # Bodies are made beforehand: what is measured is the Collector, and not who sends.
-    bodies = [request([f"{number}-{one}" for one in range(RECORDS)]) for number in range(100)]
+def measure(
+    address: str,
+    collector: psutil.Process,
+    bodies: Sequence[tuple[str, bytes]],
+    records: int,
+    rate: int,
+    seconds: float,
+    headers: Mapping[str, str] | None = None,
+) -> dict[str, float]:
+    """Send requests one after the other at a rate, and read what the Collector used.
+
+    Args:
+        address: The Collector's OTLP over HTTP, as ``host:port``.
+        collector: Its process.
+        bodies: Path and body of each request, taken in turn.
+        records: Records in a request, on average over all of them.
+        rate: Records in a second.
+        seconds: How long.
+        headers: Sent with each request.
+    """
     sent = refused = 0
     before = _cpu(collector)
     began = due = time.monotonic()
@@ -65,19 +86,19 @@ def _measure(address: str, collector: psutil.Process, rate: int, seconds: float)
         while (now := time.monotonic()) < began + seconds:
             if now < due:
                 time.sleep(due - now)
-            body = bodies[sent % len(bodies)]
-            connection.request("POST", "/v1/logs", body, {"content-type": "application/x-protobuf"})
+            path, body = bodies[sent % len(bodies)]
+            connection.request("POST", path, body, {"content-type": "application/x-protobuf", **(headers or {})})
             answer = connection.getresponse()
             answer.read()
             sent += 1
             refused += answer.status != 200  # noqa: PLR2004
-            due += RECORDS / rate
+            due += records / rate
     took = time.monotonic() - began
     cores = (_cpu(collector) - before) / took
-    done = (sent - refused) * RECORDS / took
+    done = (sent - refused) * records / took
     return {
         "records/s": round(done),
-        "refused": refused * RECORDS,
+        "refused": refused * records,
         "cores": round(cores, 3),
         "cores for 1,000 records/s": round(cores / done * 1_000, 4) if done else 0.0,
         "memory, MB": round(collector.memory_info().rss / 1e6),
@@ -89,7 +110,7 @@ def _cpu(process: psutil.Process) -> float:
     return times.user + times.system
 
 
-class _Backends:
+class Backends:
     """A process that takes everything and looks at nothing."""
 
     def __enter__(self) -> Self:

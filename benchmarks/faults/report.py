@@ -14,9 +14,9 @@ _HEAD: Final = """# Reliability
 
 <!-- Written by scripts/generate from benchmarks/results/reliability.json; change that, or benchmarks/faults. -->
 
-What becomes of telemetry, and of the application, when things break: each row was tried on real processes and sockets, in
-the same run with this distribution and with the OpenTelemetry SDK and its exporters as they come. `scripts/faults` runs it
-again. A row that falls short says so.
+What becomes of telemetry, and of the application, when things break: each row was tried on real processes and sockets, with
+this distribution and with the OpenTelemetry SDK and its exporters as they come, in the same run unless the row says otherwise.
+`scripts/faults` runs it again. A row that falls short says so.
 
 How it is meant to be: what waits for the collector is bounded by its bytes (`OTEL_LLM_ROUTER_QUEUE_BYTES`) and sent again
 until it arrives, the bound pushes it out, or the process ends (`OTEL_LLM_ROUTER_EXIT_BUDGET`). Delivery is at least once: a
@@ -47,6 +47,8 @@ def page(results: dict[str, Any]) -> str:
         lines += ["| | Ours | Stock SDK |", "| --- | --- | --- |"]
         keys = list(dict.fromkeys([*figures["ours"], *figures["stock"]]))
         lines += [f"| {key} | {figures['ours'].get(key, '')} | {figures['stock'].get(key, '')} |" for key in keys]
+        if note := result.get("note"):
+            lines.append(f"\n{note}")
         lines.append(f"\nOn {result['on']}, Python {result['python']}, OpenTelemetry {result['opentelemetry']}.\n")
         parts.append("\n".join(lines))
     return "\n".join(parts)

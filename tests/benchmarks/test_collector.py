@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.collector import disk, kills, throughput
+from benchmarks.collector import disk, kills, mixture, throughput
 
 
 def test_nothing_acknowledged_is_lost_when_it_is_killed(tmp_path: Path) -> None:
@@ -31,4 +31,6 @@ def test_a_full_disk_answers_503_and_loses_nothing(tmp_path: Path) -> None:
 def test_throughput_is_counted_by_answers(tmp_path: Path) -> None:
     found = throughput.run(tmp_path, seconds=0.5, rates=(1_000,))
     assert [one["shape"] for one in found] == list(throughput.SHAPES)
+    found += mixture.run(tmp_path / "mixture", seconds=0.5, rates=(1_000,))
+    assert [one.get("files") for one in found[len(throughput.SHAPES) :]] == list(mixture.SHAPES)
     assert all(one["records/s"] > 100 and one["refused"] == 0 and one["memory, MB"] > 10 for one in found)

@@ -33,6 +33,14 @@ def test_a_row_that_falls_short_says_so() -> None:
     assert "| hang, http (s) | 1.9 | 50.1 |" in text
 
 
+def test_a_row_that_was_not_measured_in_one_run_says_so() -> None:
+    figures: dict[str, Any] = {"ours": {"hang, http (s)": 1.9}, "stock": {"hang, http (s)": 50.1}}
+    row: dict[str, Any] = {"on": "a day", "python": "3", "opentelemetry": "1", "figures": figures}
+    note = "Ours is of another run."
+    assert f"| 50.1 |\n\n{note}\n\nOn a day, " in report.page({"R1": {**row, "note": note}})
+    assert "| 50.1 |\n\nOn a day, " in report.page({"R1": row})
+
+
 def test_whatever_is_under_the_guard_is_a_hook_that_can_fail() -> None:
     root = Path(otel_llm_router.__file__).parent
     under_guard = re.compile(r"\s*(with (\w+\.)*_?guard\(|@(\w+\.)?guarded\()")

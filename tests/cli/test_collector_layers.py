@@ -21,10 +21,26 @@ from otel_llm_router.cli._collector_combinations import check_combinations
 from otel_llm_router.cli._collector_layers import Combination, combinations, files, names, thrown_away
 from otel_llm_router.cli._collector_process import CollectorProcess
 from otel_llm_router.cli._collector_settings import CollectorSettings
+from otel_llm_router.logs._fields import Entry, fields_of
+from otel_llm_router.signals import EVENTS
 
 CONFIG = resource_dir("collector-config")
 TRACE = "0123456789abcdef0123456789abcdef"
 KEY = "sk-" + "a1" * 20
+
+
+SEARCHED: dict[str, Callable[[Any], Any]] = {
+    "event_type": str,
+    "inference_id": str,
+    "model_name": str,
+    "tokens_generated": int,
+    "inference_latency": float,
+    "performance_category": str,
+    "error_name": str,
+    "error_message": str,
+}
+"""Fields that dashboards search by, and how they are read from OTLP/JSON."""
+SAMPLES: dict[str, Any] = {"llm_router.request.duration": 7.5, "gen_ai.usage.output_tokens": 5}
 
 
 def eventually(condition: Callable[[], Any], seconds: float = 20) -> Any:
@@ -212,7 +228,9 @@ class TestRecords:
                 inference_latency=10.5,
             ),
             record("llm_router.inference.completed", inference_latency=10.0, inference_id="abc"),
-            record("llm_router.inference.completed", inference_latency=5.0),
+            record(
+                "gen_ai.client.inference.operation.details", inference_latency=5.0, gen_ai__response__id="chatcmpl-1"
+            ),
             record("llm_router.model.loaded", model="x"),
             record("llm_router.model.load_failed", 17, "no file", model="x"),
             record("", 17, "a library's"),
@@ -230,17 +248,39 @@ class TestRecords:
         )
         found = [[values.get(field) for field in wanted] for _, values in kept(running)]
         assert found == [
-            ["error", TRACE, "smart", None, None, "timeout", "boom"],
-            ["inference", TRACE, "m", "5", "slow", None, None],
+            ["error", None, "smart", None, None, "timeout", "boom"],
+            ["inference", None, "m", "5", "slow", None, None],
             ["inference", "abc", None, None, "medium", None, None],
-            ["inference", TRACE, None, None, "fast", None, None],
+            ["inference", "chatcmpl-1", None, None, "fast", None, None],
             ["model", None, "x", None, None, None, None],
-            ["error", TRACE, "x", None, None, None, "no file"],
-            ["error", TRACE, None, None, None, None, "a library's"],
+            ["error", None, "x", None, None, None, "no file"],
+            ["error", None, None, None, None, None, "a library's"],
             [None] * 7,
         ]
         # A statement that fails is a line for each record.
         assert "\twarn\t" not in running.log_text()
+
+    def test_events_have_the_same_fields_as_in_our_log_lines(self, running: CollectorProcess) -> None:
+        expected: list[dict[str, Any]] = []
+        for event in EVENTS:
+            number = 17 if event.severity == "ERROR" else 9
+            values = {one.key: SAMPLES.get(one.key, f"a {one.key}") for one in event.attributes}
+            line = fields_of(Entry("application", 0, number, "said", values, event.name, 1, 1, "otel_llm_router", {}))
+            expected.append({name: line.get(name) for name in ("event_name", *SEARCHED)})
+            said = {**record(event.name, number), "attributes": attributes(values)}
+            assert post(running, "logs", logs(said)) == 200
+        found = [
+            {name: SEARCHED.get(name, str)(values[name]) if name in values else None for name in expected[0]}
+            for _, values in kept(running)
+        ]
+        assert found == expected
+        kinds = {str(one["event_name"]): one["event_type"] for one in found}
+        assert (
+            kinds["llm_router.inference.aborted"] == kinds["gen_ai.client.inference.operation.details"] == "inference"
+        )
+        assert kinds["llm_router.http.request"] is kinds["llm_router.metrics.summary"] is None
+        audit = {name: kind for name, kind in kinds.items() if name.startswith("llm_router.audit.") and kind}
+        assert audit == {"llm_router.audit.anomaly": "error"}
 
     def test_secrets_stop_here(self, running: CollectorProcess) -> None:
         jwt = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln"
@@ -336,7 +376,9 @@ class TestLayers:
             "message": "no",
             "trace_id": TRACE,
             "service": "r",
+            "pid": 4711,
             "error_name": "E",
+            "tokens_generated": 5,
         }
         log.write_text(json.dumps(line) + "\nnot JSON\n")
         for round_ in (1, 2):
@@ -347,11 +389,13 @@ class TestLayers:
         assert [body for body, _ in kept(collector)] == ["no", "not JSON", "again"]
         (first, *_) = settings.logs_file.read_text().splitlines()
         one = json.loads(first)["resourceLogs"][0]
-        assert one["resource"]["attributes"] == attributes({"service.name": "r"})
+        pid = {"key": "process.pid", "value": {"intValue": "4711"}}
+        assert one["resource"]["attributes"] == [*attributes({"service.name": "r"}), pid]
         written = one["scopeLogs"][0]["logRecords"][0]
         assert (written["severityNumber"], written["severityText"], written["traceId"]) == (17, "ERROR", TRACE)
         assert written["timeUnixNano"] == "1795255872345000000"
         assert (
-            kept(collector)[0][1] | {"event_type": "error", "error_name": "E", "error_message": "no"}
+            kept(collector)[0][1]
+            | {"event_type": "error", "error_name": "E", "error_message": "no", "tokens_generated": "5"}
             == kept(collector)[0][1]
         )

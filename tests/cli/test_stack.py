@@ -34,6 +34,19 @@ class Ready(http.server.BaseHTTPRequestHandler):
 signal.signal(signal.SIGTERM, lambda *_: sys.exit())
 http.server.HTTPServer((host, int(port)), Ready).serve_forever()
 """
+COLLECTOR = """#!{python}
+import http.server, os, sys
+if sys.argv[1:] == ["--version"]:
+    sys.exit(print("otelcol version 0.145.0"))
+if sys.argv[1] == "validate":
+    sys.exit()
+host, port = os.environ["LLM_ROUTER_COLLECTOR_HEALTH"].split(":")
+class Ready(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+http.server.HTTPServer((host, int(port)), Ready).serve_forever()
+"""
 MAVEN = """#!/bin/sh
 for argument in "$@"; do
     case "$argument" in -DoutputDirectory=*) libraries="${{argument#*=}}" ;; esac
@@ -140,8 +153,20 @@ class TestUp:
         assert command(*UP).returncode == 1
         assert runs(before["alertmanager"]["pid"])
 
+    def test_one_that_ran_and_fails_now_keeps_its_port(self, command: Command, tools: Path) -> None:
+        engine(tools, "prometheus")
+        only = ("up", "--only", "prometheus", "--json")
+        (before,) = told(command(*only, "--free-ports")).values()
+        os.kill(before["pid"], signal.SIGKILL)
+        engine(tools, "prometheus", first="sys.exit('the disk is full')")
+        assert command(*only).returncode == 1
+        assert "ended" in command("status").stdout
+        engine(tools, "prometheus")
+        (after,) = told(command(*only)).values()
+        assert after["ports"] == before["ports"]
+
     def test_without_any_engine_it_says_how_to_get_each(self, command: Command) -> None:
-        done = command("up", "--no-build")
+        done = command("up", "--no-build", "--free-ports")
         assert done.returncode == 1
         assert [line.partition(":")[0] for line in done.stderr.splitlines()[:4]] == [
             "without opensearch",
@@ -155,7 +180,9 @@ class TestUp:
     def test_one_that_is_named_may_not_be_left_out(self, command: Command) -> None:
         done = command("up", "--only", "prometheus", "--no-build")
         assert done.returncode == 1
-        assert done.stderr.startswith("Error: Prometheus is neither on PATH nor in the cache.")
+        assert done.stderr.startswith(
+            "Error: Prometheus is neither on PATH nor in the cache: `otel-llm-router stack build prometheus`"
+        )
 
     def test_an_old_one_on_path_is_passed_over(self, command: Command, tools: Path) -> None:
         engine(tools, "prometheus", version="2.42.0")
@@ -176,6 +203,30 @@ class TestUp:
         done = command("up", "--port", value)
         assert done.returncode == 2
         assert f"{value!r} is not NAME=PORT with a name of otlp-http, " in done.stderr
+
+
+class TestCollector:
+    UP = ("up", "--only", "collector", "--no-build", "--free-ports", "--json")
+
+    def test_one_on_path_needs_no_build(self, command: Command, tools: Path) -> None:
+        write(tools / "otelcol", COLLECTOR.format(python=sys.executable))
+        assert told(command(*self.UP))["collector"]["version"] == "0.145.0"
+
+    def test_without_one_it_says_how_to_get_it(self, command: Command) -> None:
+        done = command(*self.UP)
+        assert done.returncode == 1
+        assert "`otel-llm-router collector run --build-only` builds it" in done.stderr
+
+    def test_a_damaged_queue_keeps_it_from_nothing(self, command: Command, tools: Path, tmp_path: Path) -> None:
+        write(tools / "otelcol", COLLECTOR.format(python=sys.executable))
+        queues = tmp_path / "data" / "collector" / "queues"
+        queues.mkdir(parents=True)
+        (queues / "exporter").write_text("no database at all")
+        done = command(*self.UP)
+        assert done.returncode == 0
+        assert "a queue file is damaged and was set aside, with what waited in it: " in done.stderr
+        assert sorted(path.name.partition(".")[0] for path in queues.iterdir()) == ["exporter", "reserve"]
+        assert [path.suffix for path in queues.glob("exporter*")] == [".backup"]
 
 
 class TestDown:

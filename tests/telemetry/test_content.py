@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from opentelemetry import trace
+from opentelemetry.trace import format_span_id
 
 from otel_llm_router import redaction, testing
 from otel_llm_router import telemetry as router
@@ -72,6 +73,8 @@ def test_each_value_records_it_in_its_place(mode: Any, fast_path: bool) -> None:
             assert event.span_id == span.get_span_context().span_id  # pyright: ignore[reportOptionalMemberAccess]
             assert event.attributes["gen_ai.request.model"] == "gpt-4o"
             assert event.attributes["gen_ai.operation.name"] == "chat"
+            (route,) = captured.spans("route smart")
+            assert event.attributes["llm_router.request.id"] == format_span_id(route.get_span_context().span_id)  # pyright: ignore[reportOptionalMemberAccess]
             assert as_lists(event.attributes["gen_ai.output.messages"]) == [
                 {"role": "assistant", "parts": [{"type": "text", "content": "324 m"}], "finish_reason": "stop"}
             ]

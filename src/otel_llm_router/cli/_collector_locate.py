@@ -27,6 +27,10 @@ class ConfigRejectedError(click.ClickException):
     """No Collector at hand can run the configuration."""
 
 
+class CollectorMissingError(click.ClickException):
+    """No Collector is at hand, and none was to be built."""
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What a Collector says of a configuration.
@@ -69,6 +73,7 @@ def ensure_collector(
     settings: CollectorSettings | None = None,
     use_path: bool = True,
     rebuild: bool = False,
+    build: bool = True,
 ) -> Path:
     """Find a Collector that accepts the configuration: on PATH, in the cache, or built now.
 
@@ -77,9 +82,11 @@ def ensure_collector(
         settings: Whose configuration counts; by default ours.
         use_path: Whether Collectors on PATH count.
         rebuild: Build ours again and take that.
+        build: Whether ours may be built.
 
     Raises:
         ConfigRejectedError: The configuration is at fault, or our build lacks what it needs.
+        CollectorMissingError: None is at hand, and ours may not be built.
         GoNotFoundError: None is at hand, and there is no Go to build one.
         CollectorBuildError: The build failed.
     """
@@ -95,6 +102,11 @@ def ensure_collector(
             # A slip in a user's file is no reason to build for a minute and then say the same.
             raise ConfigRejectedError(f"{found} rejects the configuration:\n{verdict.output}")
         progress.note(f"{found} cannot run the configuration: {verdict.reason}")
+    if not build and not cached_collector().is_file():
+        raise CollectorMissingError(
+            "no Collector on PATH can be used, and ours is not in the cache: `otel-llm-router collector run --build-only` "
+            "builds it."
+        )
     binary = build_collector(progress, rebuild=rebuild)
     verdict = validate(binary, settings)
     if verdict.missing:

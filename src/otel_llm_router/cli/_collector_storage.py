@@ -38,6 +38,9 @@ class SetAside:
     path: Path
     reason: str
 
+    def __str__(self) -> str:
+        return f"a queue file is damaged and was set aside, with what waited in it: {self.path} ({self.reason})"
+
 
 def prepare(directory: Path) -> list[SetAside]:
     """Give the reserve back, and set damaged files aside.

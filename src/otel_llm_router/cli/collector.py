@@ -190,10 +190,7 @@ def _run_in_foreground(binary: Path, settings: CollectorSettings) -> int:
     try:
         process.start()
         for one in process.set_aside:
-            click.echo(
-                f"a queue file is damaged and was set aside, with what waited in it: {one.path} ({one.reason})",
-                err=True,
-            )
+            click.echo(one, err=True)
         # A terminal sends Ctrl-C to both of us; the Collector ends at the first and ignores the second.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, forward)

@@ -24,6 +24,7 @@ RENAMED: Final[Mapping[str, str]] = {
     attributes.REQUEST_DURATION.key: "inference_latency",
     attributes.GEN_AI_OUTPUT_TOKENS.key: "tokens_generated",
     attributes.RESPONSE_MODEL.key: "model_name",
+    attributes.GEN_AI_RESPONSE_MODEL.key: "model_name",
     attributes.MODEL.key: "model_name",
     attributes.ERROR_TYPE_SPAN.key: "error_name",
     attributes.ERROR_KIND.key: "error_name",
@@ -37,7 +38,12 @@ EVENT_TYPES: Final = {
     events.MODEL_LOAD_FAILED.name: "error",
     events.ERROR_EVENT.name: "error",
 }
-_PREFIXES: Final = (("llm_router.inference.", "inference"), ("llm_router.model.", "model"))
+_PREFIXES: Final = (
+    ("llm_router.inference.", "inference"),
+    ("gen_ai.client.inference.", "inference"),
+    ("llm_router.model.", "model"),
+)
+# `collector-config/base.yaml` says the same of what arrives over OTLP; tests/cli/test_collector_layers.py holds them together.
 
 RESERVED: Final = frozenset(
     {
@@ -168,9 +174,9 @@ def _add_attributes(found: dict[str, Any], given: Mapping[str, Any], *, own: boo
             found[name] = value
         else:
             found[f"{ATTRIBUTE}{key}" if key in RESERVED or key in found else key] = value
-    requested = found.get(attributes.REQUEST_MODEL.key)
-    if own and "model_name" not in found and requested is not None:
-        found["model_name"] = requested
+    for requested in (attributes.REQUEST_MODEL.key, attributes.GEN_AI_REQUEST_MODEL.key) if own else ():
+        if "model_name" not in found and found.get(requested) is not None:
+            found["model_name"] = found[requested]
     seconds = found.get("inference_latency")
     if isinstance(seconds, (int, float)):
         found["performance_category"] = "slow" if seconds > SLOW else "medium" if seconds > MEDIUM else "fast"

@@ -171,6 +171,7 @@ INFERENCE_DETAILS = LogEvent(
     severity="INFO",
     description="What a call to a model asked and answered, where its content is asked for as events.",
     attributes=(
+        a.REQUEST_ID,
         a.GEN_AI_OPERATION,
         a.GEN_AI_PROVIDER,
         a.GEN_AI_REQUEST_MODEL,

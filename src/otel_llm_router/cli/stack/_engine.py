@@ -74,6 +74,7 @@ class Launch:
         variables: Added to the environment.
         files: Configuration files, written before it starts.
         directories: Made before it starts, for the user alone.
+        queues: Directories of a Collector's queues, among them: damaged files in them are set aside before it starts.
     """
 
     engine: str
@@ -85,6 +86,7 @@ class Launch:
     variables: Mapping[str, str] = field(default_factory=dict[str, str])
     files: Mapping[Path, str] = field(default_factory=dict[Path, str])
     directories: tuple[Path, ...] = ()
+    queues: tuple[Path, ...] = ()
 
     @property
     def digest(self) -> str:

@@ -15,7 +15,7 @@ import click
 
 from otel_llm_router.cli._asking import ask
 from otel_llm_router.cli._collector_build import build_collector, cached_collector
-from otel_llm_router.cli._collector_locate import ensure_collector
+from otel_llm_router.cli._collector_locate import CollectorMissingError, ensure_collector
 from otel_llm_router.cli._collector_settings import CollectorSettings
 from otel_llm_router.cli._go import GoNotFoundError
 from otel_llm_router.cli._go_build import GoBuildError
@@ -76,14 +76,11 @@ def find_collector(progress: Progress, settings: CollectorSettings, *, build: bo
         EngineMissingError: There is none, and ours cannot be built.
         ConfigRejectedError: The configuration is at fault.
     """
-    own = cached_collector()
-    if not build and not own.is_file():
-        raise EngineMissingError("our Collector is not in the cache: `otel-llm-router collector run --build-only`")
     try:
-        binary = ensure_collector(progress, settings=settings)
-    except (GoNotFoundError, GoBuildError) as error:
+        binary = ensure_collector(progress, settings=settings, build=build)
+    except (CollectorMissingError, GoNotFoundError, GoBuildError) as error:
         raise EngineMissingError(error.message) from error
-    return Installed(binary, _collector_version(binary), built=binary == own)
+    return Installed(binary, _collector_version(binary), built=binary == cached_collector())
 
 
 def build_engines(names: Iterable[str], progress: Progress) -> dict[str, Path]:

@@ -77,7 +77,10 @@ class GoEngine:
             progress.note(f"{found} {stated}; {self.oldest[0]}.{self.oldest[1]} or newer is needed")
         program = self.program
         if not build and not program.cached().is_file():
-            raise EngineMissingError(f"{self.title} is neither on PATH nor in the cache. {program.instead}")
+            raise EngineMissingError(
+                f"{self.title} is neither on PATH nor in the cache: `otel-llm-router stack build {self.name}` makes it. "
+                f"{program.instead}"
+            )
         try:
             binary = program.build(progress)
         except (GoNotFoundError, GoBuildError) as error:

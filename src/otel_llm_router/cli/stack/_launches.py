@@ -105,6 +105,7 @@ def _collector(plan: Plan, installed: Installed) -> Launch:
         send=f"OTEL_EXPORTER_OTLP_ENDPOINT={plan.url('otlp-http')}",
         variables={name: value for name, value in environment.items() if name.startswith(_OWN)},
         directories=(plan.room(COLLECTOR), *settings.storage_dirs()),
+        queues=tuple(settings.storage_dirs()),
     )
 
 

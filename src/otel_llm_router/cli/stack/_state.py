@@ -125,6 +125,13 @@ class State:
         self.engines[engine.engine] = engine
         self.write()
 
+    def restore(self, name: str, former: Running | None) -> None:
+        """Note of an engine what was noted before, if anything was, and keep the state."""
+        self.engines.pop(name, None)
+        if former is not None:
+            self.engines[name] = former
+        self.write()
+
     def drop(self, name: str) -> None:
         """Forget an engine, and keep the state."""
         self.engines.pop(name, None)

@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from otel_llm_router.cli import _collector_storage as storage
 from otel_llm_router.cli._progress import Progress
 from otel_llm_router.cli.stack._engine import COLLECTOR, ENGINES, PORTS, EngineMissingError, Launch
 from otel_llm_router.cli.stack._find import find_collector, find_engines
 from otel_llm_router.cli.stack._launches import Plan, collector_settings, launch
 from otel_llm_router.cli.stack._ports import choose_ports
-from otel_llm_router.cli.stack._running import start, stop, wait_ready
+from otel_llm_router.cli.stack._running import StartError, start, stop, wait_ready
 from otel_llm_router.cli.stack._state import Running, State
 
 
@@ -83,21 +84,34 @@ def _plan(wish: Wish, state: State, engines: list[str], progress: Progress) -> P
 
 def _start(launches: list[Launch], plan: Plan, state: State, progress: Progress) -> None:
     started: list[Running] = []
+    former = dict(state.engines)
     try:
         alive = state.alive()
         due = [one for one in launches if one.engine not in alive or alive[one.engine].digest != one.digest]
         replaced = [alive[one.engine] for one in reversed(due) if one.engine in alive]
         stop(replaced, lambda engine, _forced: progress.note(f"{engine.engine} starts again, with what is new"))
         for one in due:
+            _set_damage_aside(one, progress)
             ports = {name: plan.ports[name] for name in PORTS[one.engine]}
             started.append(start(one, ports, state.directory / f"{one.engine}.log"))
             state.keep(started[-1])
-        for engine in started:
+        for one, engine in zip(due, started, strict=True):
             with progress.phase(f"{engine.engine} starts"):
                 wait_ready(engine)
+            for directory in one.queues:
+                storage.reserve(directory)
     except BaseException:
-        stop(reversed(started), lambda engine, _forced: state.drop(engine.engine))
+        # One that ran before has ended, and keeps its ports: routers send there.
+        stop(reversed(started), lambda engine, _forced: state.restore(engine.engine, former.get(engine.engine)))
         raise
+
+
+def _set_damage_aside(one: Launch, progress: Progress) -> None:
+    try:
+        for found in [found for each in one.queues if each.is_dir() for found in storage.prepare(each)]:
+            progress.note(str(found))
+    except OSError as error:
+        raise StartError(f"the Collector's queues cannot be looked at: {error}") from error
 
 
 def down(state: State, progress: Progress, *, purge: bool) -> int:

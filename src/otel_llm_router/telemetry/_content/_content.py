@@ -19,6 +19,7 @@ from otel_llm_router.telemetry._content._answers import Answered
 from otel_llm_router.telemetry._content._bodies import Body
 from otel_llm_router.telemetry._content._leaving import fit
 from otel_llm_router.telemetry._content._requests import Asked
+from otel_llm_router.telemetry._log_events import identifier
 
 if TYPE_CHECKING:
     from otel_llm_router.telemetry._attempt import Attempt
@@ -164,6 +165,7 @@ def _details(attempt: Attempt) -> dict[Attribute, object]:
     target, usage = attempt.target, attempt.usage
     return {
         **{key: value for key, value in attempt.details.items() if key in events.INFERENCE_DETAILS.attributes},
+        attributes.REQUEST_ID: identifier(attempt.request),
         attributes.GEN_AI_OPERATION: target.operation,
         attributes.GEN_AI_PROVIDER: _genai.provider_name(target.provider),
         attributes.GEN_AI_REQUEST_MODEL: target.model,
