@@ -44,7 +44,7 @@ class Mutual:
                 self.send_header("content-length", "0")
                 self.end_headers()
 
-            def log_message(self, format: str, *args: Any) -> None:
+            def log_message(self, *_arguments: Any) -> None:
                 pass
 
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -286,3 +286,50 @@ def test_what_is_not_ours_is_said_and_log_files_need_no_logger_provider(
     assert done.stderr.count("traces to otlp_http (simple)") == 1
     assert [span.name for span in found.kept_spans] == ["password=[REDACTED]"]
     assert "password=[REDACTED]" in (tmp_path / "app.log").read_text()
+
+
+FORKED = """
+file_format: "1.0"
+resource:
+  detection/development:
+    detectors: [{otel_llm_router: {}}]
+meter_provider:
+  readers:
+    - periodic: {interval: 3600000, exporter: {otlp_http: {endpoint: "${ENDPOINT}/v1/metrics"}}}
+tracer_provider:
+  processors:
+    - batch: {schedule_delay: 3600000, exporter: {otlp_http: {endpoint: "${ENDPOINT}/v1/traces"}}}
+"""
+
+FORKS = """
+import os
+from otel_llm_router import telemetry as router
+for _ in range(3):
+    with router.request("m"):
+        pass
+if child := os.fork():
+    os.waitpid(child, 0)
+for _ in range(2):
+    with router.request("m"):
+        pass
+"""
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_child_begins_with_nothing(tmp_path: Path, python: Python) -> None:
+    (tmp_path / "otel.yaml").write_text(FORKED)
+    collector = HttpCollector()
+    own = {"OTEL_LLM_ROUTER_EXIT_BUDGET": "30", "PYTHONWARNINGS": "ignore"}
+    done = python(FORKS, OTEL_CONFIG_FILE="otel.yaml", ENDPOINT=collector.start(), **own)
+    collector.stop()
+    assert done.returncode == 0, done.stderr
+    assert collector.taken.span_names() == {"route m": 7}
+    assert sum(collector.taken.sums("llm_router.inference").values()) == 7
+    senders = {
+        one.value.string_value
+        for message in collector.taken.messages("metrics")
+        for of in message.resource_metrics
+        for one in of.resource.attributes
+        if one.key == "service.instance.id"
+    }
+    assert len(senders) == 2
