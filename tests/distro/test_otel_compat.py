@@ -147,13 +147,13 @@ def test_a_reader_that_is_added_later_is_flushed_and_ended() -> None:
     class Told(InMemoryMetricReader):
         said: list[str]
 
-        def force_flush(self, timeout_millis: float = 10_000) -> bool:  # noqa: ARG002  # the interface's
+        def force_flush(self, timeout_millis: float = 10_000) -> bool:  # the interface's
             self.said.append("flush")
             return True
 
         def shutdown(self, timeout_millis: float = 30_000, **kwargs: Any) -> None:
             self.said.append("shutdown")
-            super().shutdown(timeout_millis, **kwargs)
+            super().shutdown(timeout_millis, **kwargs)  # pyright: ignore[reportUnknownMemberType]
 
     reader = Told()
     reader.said = []

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 from otel_llm_router.export._destination import Said, Signal, with_credential_provider
 from otel_llm_router.export._pushing import Asked
@@ -130,8 +130,8 @@ def _kind(one: Any, kinds: tuple[Kind, Kind]) -> Kind | None:
 
 def _exporter(model: Any) -> str:
     """Return the name of an exporter; the schema allows one of them."""
-    held: dict[str, Any] = vars(model)
-    others: dict[str, Any] = held.get("additional_properties") or {}
+    held = cast("dict[str, Any]", vars(model))
+    others = cast("dict[str, Any]", held.get("additional_properties") or {})
     names = [name for name, value in held.items() if value is not None and name != "additional_properties"]
     return next(iter([*names, *others]), "no exporter")
 
