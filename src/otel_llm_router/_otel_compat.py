@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BaseConfigurator",
+    "add_reader",
     "attributes_with",
     "begin_again",
     "change_resource",
@@ -40,6 +41,9 @@ __all__ = [
     "endpoint_of",
     "event_content",
     "exporter_names",
+    "file_exporter",
+    "file_limits",
+    "file_reader",
     "id_generator_name",
     "import_exporters",
     "import_id_generator",
@@ -206,6 +210,15 @@ def temporalities(reader: MetricReader) -> Mapping[type, AggregationTemporality]
     return reader._instrument_class_temporality
 
 
+def add_reader(provider: MeterProvider, reader: MetricReader) -> None:
+    """Add a reader as if ``provider`` had been made with it: what is added later the SDK neither flushes nor ends."""
+    provider.add_metric_reader(reader)
+    provider._metric_readers = [*provider._metric_readers, reader]
+    made: Any = getattr(reader, "_set_meter_provider", None)  # since 1.45
+    if made is not None:
+        made(provider)
+
+
 def join_collect(reader: MetricReader, join: Callable[[MetricsData | None], MetricsData | None]) -> None:
     """Let what ``reader`` collects pass through ``join``; the reader belongs to a provider already."""
     collect: Any = reader._collect
@@ -231,3 +244,41 @@ def emit_of(processor: BatchSpanProcessor) -> Callable[[Any], None]:
 def span_processor(provider: TracerProvider) -> SpanProcessor:
     """Return what a provider gives its ended spans to, whatever is added to it later."""
     return provider._active_span_processor
+
+
+def file_exporter(signal: Literal["traces", "metrics", "logs"], asked: Any) -> Any:
+    """Make the exporter that a configuration file asks for; ``asked`` is a model of opentelemetry-configuration's.
+
+    Raises:
+        ConfigurationError: it cannot be made.
+    """
+    if signal == "traces":
+        from opentelemetry.configuration import _tracer_provider as traces  # noqa: PLC0415  # pyright: ignore[reportMissingTypeStubs]
+
+        return traces._create_span_exporter(asked)
+    if signal == "logs":
+        from opentelemetry.configuration import _logger_provider as logs  # noqa: PLC0415  # pyright: ignore[reportMissingTypeStubs]
+
+        return logs._create_log_record_exporter(asked)
+    from opentelemetry.configuration import _meter_provider as metrics  # noqa: PLC0415  # pyright: ignore[reportMissingTypeStubs]
+
+    return metrics._create_push_metric_exporter(asked)
+
+
+def file_reader(asked: Any) -> MetricReader:
+    """Make the reader that a configuration file asks for, and that somebody else pulls from.
+
+    Raises:
+        ConfigurationError: it cannot be made.
+    """
+    from opentelemetry.configuration import _meter_provider as metrics  # noqa: PLC0415  # pyright: ignore[reportMissingTypeStubs]
+
+    return metrics._create_pull_metric_reader(asked)
+
+
+def file_limits(asked: Any) -> Any:
+    """Return the limits of series as the SDK's readers take them; None where a file, or the package, has none."""
+    from opentelemetry.configuration import _meter_provider as metrics  # noqa: PLC0415  # pyright: ignore[reportMissingTypeStubs]
+
+    make = getattr(metrics, "_create_cardinality_limits", None)  # since 0.66b0
+    return make(asked) if make is not None else None

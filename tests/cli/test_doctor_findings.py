@@ -106,6 +106,29 @@ def test_a_configuration_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     assert "OTEL_CONFIG_FILE=otel.yaml cannot be used" in told().of("file", "fail")
 
 
+OTLP = "{otlp_http: {endpoint: 'http://127.0.0.1:1/v1/traces'}}"
+
+
+def test_the_ways_out_of_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    pytest.importorskip("opentelemetry.configuration", reason="OpenTelemetry has it since 1.44")
+    batch = f"    - batch: {{exporter: {OTLP}}}\n"
+    (tmp_path / "otel.yaml").write_text(
+        'file_format: "1.0"\ntracer_provider:\n  processors:\n'
+        f"    - simple: {{exporter: {OTLP}}}\n    - batch: {{exporter: {{console: {{}}}}}}\n{batch}{batch}"
+    )
+    monkeypatch.setenv("OTEL_CONFIG_FILE", "otel.yaml")
+    monkeypatch.setenv("OTEL_LLM_ROUTER_SPOOL_DIR", str(tmp_path))
+    found = told()
+    assert "traces to otlp_http (simple): the SDK delivers it, and what it cannot is lost" in found.of("file", "warn")
+    told_ok = found.of("file", "ok")
+    assert "traces to console (batch): the SDK's, and without secrets" in told_ok
+    assert "traces to otlp_http (batch): ours delivers it; what cannot be delivered waits on disk" in told_ok
+    assert "traces to otlp_http (batch): ours delivers it; what cannot be delivered waits in memory" in told_ok
+    assert "secrets are hidden in what is exported" in found.of("redaction", "ok")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_CREDENTIAL_PROVIDER", "acme")
+    assert "a credential provider makes its connection" in told().of("file", "warn")
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "status", "said"),
     [

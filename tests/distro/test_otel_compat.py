@@ -141,3 +141,42 @@ def gc_locks(provider: object) -> list[Any]:
         elif isinstance(one, (dict, list, tuple, set)) or type(one).__module__.startswith("opentelemetry.sdk.metrics"):
             waiting.extend(gc.get_referents(one))
     return found
+
+
+def test_a_reader_that_is_added_later_is_flushed_and_ended() -> None:
+    class Told(InMemoryMetricReader):
+        said: list[str]
+
+        def force_flush(self, timeout_millis: float = 10_000) -> bool:  # the interface's
+            self.said.append("flush")
+            return True
+
+        def shutdown(self, timeout_millis: float = 30_000, **kwargs: Any) -> None:
+            self.said.append("shutdown")
+            super().shutdown(timeout_millis, **kwargs)  # pyright: ignore[reportUnknownMemberType]
+
+    reader = Told()
+    reader.said = []
+    meters = MeterProvider(shutdown_on_exit=False)
+    compat.add_reader(meters, reader)
+    meters.get_meter("m").create_counter("c").add(2)
+    assert reader.get_metrics_data() is not None
+    meters.force_flush()
+    meters.shutdown()
+    assert reader.said == ["flush", "shutdown"]
+
+
+@pytest.mark.parametrize("signal", ["traces", "metrics", "logs"])
+def test_exporters_and_readers_of_a_configuration_file(signal: Any) -> None:
+    models: Any = pytest.importorskip("opentelemetry.configuration.models", reason="OpenTelemetry has it since 1.44")
+    of_metrics = signal == "metrics"
+    otlp = (models.OtlpHttpMetricExporter if of_metrics else models.OtlpHttpExporter)(endpoint="http://c:1/v1")
+    holder = {"traces": "SpanExporter", "metrics": "PushMetricExporter", "logs": "LogRecordExporter"}[signal]
+    exporter = compat.file_exporter(signal, getattr(models, holder)(otlp_http=otlp))
+    assert compat.endpoint_of(exporter) == "http://c:1/v1"
+    if of_metrics:
+        limits = compat.file_limits(models.CardinalityLimits(default=7))
+        assert limits is None or set(limits.values()) == {7}
+        assert compat.file_limits(None) is None
+        with pytest.raises(Exception, match="pull metric exporter"):
+            compat.file_reader(models.PullMetricReader(exporter=models.PullMetricExporter()))

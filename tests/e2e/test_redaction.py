@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import subprocess
 import time
@@ -105,3 +106,57 @@ def test_no_secret_leaves(tmp_path: Path, providers: Any) -> None:
         left = [secret for secret in planted if any(line in text for line in secret.splitlines()[1:2] or [secret])]
         assert left == [], sink
     assert "careless_calls_total" in sinks["scrape"]
+
+
+CARELESS = """
+import json, logging, os
+from opentelemetry import metrics, trace
+from opentelemetry._logs import LogRecord, get_logger
+from otel_llm_router import telemetry as router
+
+tracer, logger, careless = trace.get_tracer("t"), get_logger("l"), logging.getLogger("careless")
+calls = metrics.get_meter("m").create_counter("careless.calls")
+for secret in json.loads(os.environ["PLANTED"]):
+    with tracer.start_as_current_span("around") as around:
+        link = trace.Link(around.get_span_context(), {"linked": secret})
+    with tracer.start_as_current_span(f"call with {secret}", links=[link]) as span:
+        span.set_attributes({"used": secret, "list": ["a", secret]})
+        span.add_event(f"event of {secret}", {"used": secret})
+        span.record_exception(RuntimeError(secret))
+        span.set_status(trace.StatusCode.ERROR, f"failed with {secret}")
+    logger.emit(LogRecord(body={"deep": [f"it was {secret}"]}, attributes={"used": secret, "password": secret}))
+    careless.warning("refused: %s", secret, extra={"used": secret})
+    calls.add(1, {"used": secret})
+    with router.request(secret), router.attempt("openai", secret):
+        router.error(f"refused {secret}", component="application")
+"""
+
+
+def test_no_secret_leaves_without_the_fast_path(tmp_path: Path, python: Any) -> None:
+    seed = random.Random()
+    planted = [*seed.sample(list(secrets()), 40), private_key(seed)]
+    receiver, directory = Keeping(), tmp_path / "logs"
+    exporters = {f"OTEL_{signal}_EXPORTER": "otlp,console" for signal in ("TRACES", "METRICS", "LOGS")}
+    done = python(
+        CARELESS,
+        PLANTED=json.dumps(planted),
+        OTEL_LLM_ROUTER_FAST_PATH="false",
+        OTEL_LLM_ROUTER_LOGS="true",
+        OTEL_LLM_ROUTER_LOG_FILE=f"{directory}/",
+        OTEL_LLM_ROUTER_LOG_INFERENCES="all",
+        OTEL_LLM_ROUTER_EXIT_BUDGET="30",
+        OTEL_EXPORTER_OTLP_ENDPOINT=receiver.start(),
+        **exporters,
+    )
+    receiver.stop()
+    assert done.returncode == 0, done.stderr
+    written = {path.name: path.read_text() for path in directory.iterdir()}
+    assert {"application.log", "error.log"} <= set(written)
+    assert receiver.spans["internal"] >= 3 * len(planted)
+    sinks = {"OTLP": b"".join(receiver.bodies).decode("utf-8", "replace"), "console": done.stdout, **written}
+    for sign in ("call with [REDACTED]", "event of [REDACTED]", "it was [REDACTED]", "careless.calls"):
+        assert sign in sinks["OTLP"], sign
+    for sink, text in sinks.items():
+        left = [secret for secret in planted if any(line in text for line in secret.splitlines()[1:2] or [secret])]
+        assert left == [], sink
+    assert all("[REDACTED" in sinks[sink] for sink in ("OTLP", "console", "application.log", "error.log"))

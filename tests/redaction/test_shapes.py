@@ -63,3 +63,9 @@ def test_a_private_key_that_was_cut_off_is_hidden() -> None:
     key = private_key(SEED)
     left = redaction.text(f"loaded {key[:200]}")
     assert left == f"loaded {HIDDEN}"
+
+
+@pytest.mark.parametrize("end_of_line", [" ", "\ufffd", "\\n", "%0A"])
+def test_a_private_key_that_was_made_a_name_is_hidden(end_of_line: str) -> None:
+    name = private_key(SEED).replace("\n", end_of_line)[:255]
+    assert redaction.text(f"route {name}\u2026") == f"route {HIDDEN}\u2026"

@@ -219,18 +219,24 @@ our spans. `OTEL_LLM_ROUTER_FAST_PATH=false`, or providers of your own, give all
 ## Declarative configuration: `OTEL_CONFIG_FILE`
 
 With `pip install 'otel-llm-router[config-file]'` and `OTEL_CONFIG_FILE=/path/to/otel.yaml` the SDK is built from the
-file, as OpenTelemetry specifies, and nothing of the SDK from environment variables. What that means here:
+file, as OpenTelemetry specifies. What that means here:
 
 | | With the file |
 | --- | --- |
-| Exporters, samplers, processors, views | from the file only; `OTEL_*_EXPORTER` and our defaults for them are not read |
+| Exporters, samplers, processors, views, limits | from the file only; `OTEL_*_EXPORTER` and our defaults for them are not read |
+| What the file leaves out of an OTLP exporter (headers, compression, certificates, time-out) | from `OTEL_EXPORTER_OTLP_*`, as the SDK's exporters do |
+| `batch` and `periodic` to `otlp_http` or `otlp_grpc` | delivered by ours as without a file ([exporting.md](exporting.md)): queue by bytes, the disk of `OTEL_LLM_ROUTER_SPOOL_DIR`, `tls` with certificates of your own, `insecure`, deltas kept. `max_queue_size`, `max_export_batch_size`, `schedule_delay`, `interval` hold where they are set. Of several ways of one signal the first has the disk |
+| `simple` to OTLP | delivered by the SDK while the application waits, and lost where it cannot be; said once, and by `otel-llm-router doctor`. Write `batch` |
+| A credential provider (`OTEL_EXPORTER_OTLP_*_CREDENTIAL_PROVIDER`), other exporters | the SDK's queue and delivery |
+| Redaction ([redaction.md](redaction.md)) | everything that the file names: OTLP, console, other exporters, a `prometheus/development` reader, the resource |
+| Bounded exit, flush, counts and failure reports, forked children | as without a file |
 | Resource | from the file only; name the detector `otel_llm_router` in it for instance id, host, process and distribution name |
 | Our scrape endpoint | added to the file's meter provider; `OTEL_LLM_ROUTER_SCRAPE=false` leaves it out |
 | A `prometheus/development` reader in the file | works beside ours and opens its own port |
 | Our buckets | apply: they are advice of the instruments; a view in the file has the last word |
-| Bounded exit | not for the file's providers, which end by the SDK's own rules |
-| Failure reports (`llm_router_telemetry_export_failures_total`) | not for the file's exporters |
-| `OTEL_LLM_ROUTER_*` | honoured |
+| Log files and the audit trail | as without a file; log files need no `logger_provider` in it |
+| `OTEL_LLM_ROUTER_FAST_PATH` | nothing: our own scope is the SDK's too, by the file's samplers, views and limits |
+| Other `OTEL_LLM_ROUTER_*` | honoured |
 
 A file that is missing or cannot be read is said once in the log; the application then runs without export."""
 

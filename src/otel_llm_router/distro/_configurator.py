@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from opentelemetry import metrics
-from opentelemetry._logs import get_logger_provider, set_logger_provider
+from opentelemetry._logs import set_logger_provider
 from opentelemetry.metrics import set_meter_provider
-from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.trace import set_tracer_provider
 
 from otel_llm_router import telemetry
-from otel_llm_router._otel_compat import BaseConfigurator, resource_of
+from otel_llm_router._otel_compat import BaseConfigurator
 from otel_llm_router.distro import _audit, _logs, _processes, _redaction, _sdk, _server, _spool, resource, settings
 from otel_llm_router.distro._lifecycle import Lifecycle
 from otel_llm_router.distro.settings import Settings
@@ -28,6 +26,12 @@ from otel_llm_router.signals import Instrument
 from otel_llm_router.signals.instruments import self_telemetry
 from otel_llm_router.telemetry import process
 from otel_llm_router.telemetry.instrumenting import SCOPE, Recorder, guard, recorder, set_strict
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk._logs import LoggerProvider
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
 
 _logger = logging.getLogger("otel_llm_router")
 
@@ -106,22 +110,13 @@ class Configurator(BaseConfigurator):
         )
         if spool is not None:
             _spool.observe(spool)
-        tracer, meter, logger = providers.all()
-        trail = _audit.begin(options, providers.logger.resource.attributes)
-        end_logs = logger.shutdown
-        if trail is not None:
-            end_logs = partial(_audit.end, trail, providers.settle, options.exit_budget / 2, logger.shutdown)
-            lifecycle.add_flush([trail.flush])
-        lifecycle.add([tracer.shutdown, end_logs])
-        lifecycle.add([meter.shutdown], last=True)
-        lifecycle.add_flush([tracer.force_flush, logger.force_flush])
-        lifecycle.add_flush([meter.force_flush], last=True)
+        self._live(options, lifecycle, *providers.all(), own, providers.settle)
         _logs.start(options, providers.logger, lifecycle, reader, providers.settle)
         if options.scrape:
             _serve(options, reader, lifecycle, providers.meter)
 
     def _from_file(self, options: Settings, lifecycle: Lifecycle) -> None:
-        """Let the SDK configure itself from the file, as far as it can, and add our scrape door."""
+        """Let the SDK make its providers of the file, and add our ways out and our scrape door."""
         try:
             from opentelemetry.configuration import configure_sdk, load_config_file  # noqa: PLC0415  # pyright: ignore[reportMissingTypeStubs]
         except ImportError:
@@ -131,8 +126,11 @@ class Configurator(BaseConfigurator):
                 CONFIG_FILE,
             )
             return
+        from otel_llm_router.distro import _file  # noqa: PLC0415  # with a file only
+
         try:
-            configure_sdk(load_config_file(os.environ[CONFIG_FILE]))
+            config = load_config_file(os.environ[CONFIG_FILE])
+            built = _file.build(config, configure_sdk, options, _Accounts(), lifecycle.ending)
         except Exception as error:  # noqa: BLE001  # the file can hold anything
             _logger.warning(
                 "otel-llm-router: %s=%s cannot be used, and nothing is exported; the application runs on. %s: %s",
@@ -142,19 +140,41 @@ class Configurator(BaseConfigurator):
                 error,
             )
             return
-        provider = metrics.get_meter_provider()
-        known: Mapping[str, Any] = resource_of(provider).attributes if isinstance(provider, MeterProvider) else {}
-        trail = _audit.begin(options, known)
-        if trail is not None:
-            lifecycle.add([partial(trail.close, options.exit_budget / 2)])
-            lifecycle.add_flush([trail.flush])
+        for problem in built.problems:
+            _logger.warning("otel-llm-router: %s: %s", CONFIG_FILE, problem)
         reader = None
-        if options.scrape and isinstance(provider, MeterProvider):
+        if options.scrape and built.meter is not None:
             reader = _scrape_reader()
-            provider.add_metric_reader(reader)
-        _logs.start(options, get_logger_provider(), lifecycle, reader)
+            built.meter.add_metric_reader(reader)
+        self._live(options, lifecycle, built.tracer, built.meter, built.logger, built.resource, lambda: None)
+        _logs.start(options, built.logger, lifecycle, reader)
         if options.scrape:
-            _serve(options, reader, lifecycle, provider)
+            _serve(options, reader, lifecycle, built.meter)
+
+    @staticmethod
+    def _live(
+        options: Settings,
+        lifecycle: Lifecycle,
+        tracer: TracerProvider | None,
+        meter: MeterProvider | None,
+        logger: LoggerProvider | None,
+        who: Resource,
+        settle: Callable[[], object],
+    ) -> None:
+        """Begin the audit trail, and let providers be flushed and ended with everything else."""
+        trail = _audit.begin(options, who.attributes)
+        end_logs: Callable[[], object] = logger.shutdown if logger is not None else lambda: None
+        if trail is not None:
+            end_logs = partial(_audit.end, trail, settle, options.exit_budget / 2, end_logs)
+            lifecycle.add_flush([trail.flush])
+        lifecycle.add([end_logs])
+        if tracer is not None:
+            lifecycle.add([tracer.shutdown])
+        if meter is not None:
+            lifecycle.add([meter.shutdown], last=True)
+        lifecycle.add_flush([one.force_flush for one in (tracer, logger) if one is not None])
+        if meter is not None:
+            lifecycle.add_flush([meter.force_flush], last=True)
 
 
 def _scrape_reader() -> ScrapeReader:

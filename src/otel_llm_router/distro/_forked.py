@@ -29,12 +29,12 @@ class Forked:
     resource what it finds there, and a reader begins to read.
 
     Args:
-        resource: Changed in a child: another instance, unless the user names it.
+        resource: Changed in a child: another instance, unless the user names it. None where it is known only later.
     """
 
-    def __init__(self, resource: Resource) -> None:
-        self._resource = resource
-        self._named = INSTANCE in os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
+    def __init__(self, resource: Resource | None = None) -> None:
+        self.resource = resource
+        self.named = INSTANCE in os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
         self._providers: list[ref[object]] = []
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._in_child)
@@ -45,10 +45,14 @@ class Forked:
 
     def _in_child(self) -> None:
         with guard("fork"):
-            changed: dict[str, str | int] = {}
-            if INSTANCE in self._resource.attributes and not self._named:
-                changed[INSTANCE] = str(uuid.uuid4())
-            if _PID in self._resource.attributes:
-                changed[_PID] = os.getpid()
-            _compat.change_resource(self._resource, changed)
+            if self.resource is not None:
+                self._change(self.resource)
             _compat.begin_again([found for one in self._providers if (found := one()) is not None])
+
+    def _change(self, resource: Resource) -> None:
+        changed: dict[str, str | int] = {}
+        if INSTANCE in resource.attributes and not self.named:
+            changed[INSTANCE] = str(uuid.uuid4())
+        if _PID in resource.attributes:
+            changed[_PID] = os.getpid()
+        _compat.change_resource(resource, changed)

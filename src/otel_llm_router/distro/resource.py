@@ -78,5 +78,6 @@ def identity(found: Mapping[str, object]) -> tuple[str, str, str]:
     """Return what tells a service from others on its host, from the attributes of its resource."""
     name = str(found.get("service.name", ""))
     # Nobody has said what service this is: others that nobody has named are not the same.
-    place = os.getcwd() if name == DEFAULT_SERVICE_NAME else ""  # noqa: PTH109  # text
+    unnamed = name == DEFAULT_SERVICE_NAME or name.startswith("unknown_service")
+    place = os.getcwd() if unnamed else ""  # noqa: PTH109  # text
     return str(found.get("service.namespace", "")), name, place

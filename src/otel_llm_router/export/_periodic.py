@@ -38,10 +38,20 @@ class PeriodicReader(MetricReader):
         ending: When the process ends.
         interval: Seconds between two exports.
         timeout: Seconds that an export may take.
+        limits: How many series each kind of instrument has at most, where the SDK's readers take that.
     """
 
-    def __init__(self, exporter: PushingMetricExporter, ending: Ending, *, interval: float, timeout: float) -> None:
-        super().__init__(**_otel_compat.metric_preferences(exporter))
+    def __init__(
+        self,
+        exporter: PushingMetricExporter,
+        ending: Ending,
+        *,
+        interval: float,
+        timeout: float,
+        limits: Any = None,
+    ) -> None:
+        of_sdk: dict[str, Any] = {"cardinality_limits": limits} if limits else {}
+        super().__init__(**_otel_compat.metric_preferences(exporter), **of_sdk)
         self._exporter = exporter
         self._ending = ending
         self._interval = interval

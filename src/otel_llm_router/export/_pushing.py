@@ -1,7 +1,7 @@
 """Puts together what delivers the signals over OTLP.
 
-Room: `export`. The standard exporters come in, which the SDK has made of the variables; processors and a reader of
-the SDK's interfaces go out, in the exporters' place.
+Room: `export`. The standard exporters come in, which the SDK has made of the variables or of a configuration file;
+processors and a reader of the SDK's interfaces go out, in the exporters' place.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk.metrics.export import MetricReader
@@ -16,12 +17,12 @@ from opentelemetry.sdk.metrics.export import MetricReader
 from otel_llm_router import _otel_compat
 from otel_llm_router.export._batching import batching, milliseconds
 from otel_llm_router.export._delivery import Sender
-from otel_llm_router.export._destination import Destination, Signal, find
+from otel_llm_router.export._destination import Destination, Said, Signal, find
 from otel_llm_router.export._ending import Ending
 from otel_llm_router.export._http_sender import HttpSender
 from otel_llm_router.export._queue import DEFAULT_BYTES, Budget
 from otel_llm_router.export._reporter import Reporter
-from otel_llm_router.export._worker import Encode, Worker
+from otel_llm_router.export._worker import Batching, Encode, Worker
 from otel_llm_router.export.otlp import destination_of
 
 if TYPE_CHECKING:  # with a spool only
@@ -29,6 +30,27 @@ if TYPE_CHECKING:  # with a spool only
 
 NamedGuard = Callable[[str], AbstractContextManager[Any]]
 """Makes a guard for a place in our code."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a configuration file asks of one way out, in place of the variables.
+
+    Args:
+        said: Of its exporter.
+        batching: How records become batches.
+        interval: Seconds between two exports of metrics.
+        timeout: Seconds that an export of metrics may take.
+        limits: How many series each kind of instrument has at most, as the SDK's readers take it.
+        spooled: Whether what cannot be delivered waits on disk, where there is one.
+    """
+
+    said: Said = field(default_factory=Said)
+    batching: Batching = field(default_factory=Batching)
+    interval: float = 60.0
+    timeout: float = 30.0
+    limits: Any = None
+    spooled: bool = True
 
 
 class Pushing:
@@ -56,15 +78,16 @@ class Pushing:
         self._budget = Budget(limit)
         self._spool = spool
 
-    def spans(self, exporter: Any, problems: list[str], scope: str | None = None) -> Any:
+    def spans(self, exporter: Any, problems: list[str], scope: str | None = None, *, asked: Asked | None = None) -> Any:
         """Return the span processor in the place of an exporter, or None for one that has to do its own work.
 
         Args:
             exporter: As the SDK has made it.
             problems: Where to say what is wrong with the variables.
             scope: Name of the scope whose spans end off the request path; None for the stock encoder.
+            asked: What a file asks, in place of the variables.
         """
-        destination = find(exporter, "traces")
+        destination = find(exporter, "traces", asked and asked.said)
         if destination is None:
             return None
         from otel_llm_router.export._processors import PushingSpanProcessor  # noqa: PLC0415  # loads protobuf
@@ -75,23 +98,24 @@ class Pushing:
 
             encoding = SpanEncoding(lambda: self._guard("span encoder"))
             early, encode = encoding.early, encoding.content
-        worker = self._worker("traces", exporter, destination, encode, problems)
+        worker = self._worker("traces", exporter, destination, encode, problems, asked)
         return PushingSpanProcessor(worker, lambda: self._guard("span export"), scope, early)
 
-    def logs(self, exporter: Any, problems: list[str]) -> Any:
+    def logs(self, exporter: Any, problems: list[str], *, asked: Asked | None = None) -> Any:
         """Return the log processor in the place of an exporter, or None for one that has to do its own work."""
-        destination = find(exporter, "logs")
+        destination = find(exporter, "logs", asked and asked.said)
         if destination is None:
             return None
         from otel_llm_router.export._processors import PushingLogProcessor  # noqa: PLC0415  # loads protobuf
 
         return PushingLogProcessor(
-            self._worker("logs", exporter, destination, _stock_logs, problems), lambda: self._guard("log export")
+            self._worker("logs", exporter, destination, _stock_logs, problems, asked),
+            lambda: self._guard("log export"),
         )
 
-    def metrics(self, exporter: Any, problems: list[str]) -> MetricReader | None:
+    def metrics(self, exporter: Any, problems: list[str], *, asked: Asked | None = None) -> MetricReader | None:
         """Return the reader in the place of an exporter, or None for one that has to do its own work."""
-        destination = find(exporter, "metrics")
+        destination = find(exporter, "metrics", asked and asked.said)
         if destination is None:
             return None
         from otel_llm_router.export._metric_exporter import PushingMetricExporter  # noqa: PLC0415  # loads protobuf
@@ -104,31 +128,41 @@ class Pushing:
             self._ending,
             timeout=destination.timeout,
             destination=destination_of(exporter),
-            spool=self._spool,
+            spool=self._disk(asked),
         )
-        reader = PeriodicReader(
-            pushing,
-            self._ending,
+        asked = asked or Asked(
             interval=milliseconds("OTEL_METRIC_EXPORT_INTERVAL", 60_000, problems),
             timeout=milliseconds("OTEL_METRIC_EXPORT_TIMEOUT", 30_000, problems),
+        )
+        reader = PeriodicReader(
+            pushing, self._ending, interval=asked.interval, timeout=asked.timeout, limits=asked.limits
         )
         _let_go(exporter)
         return reader
 
+    def _disk(self, asked: Asked | None) -> Spool | None:
+        return self._spool if asked is None or asked.spooled else None
+
     def _worker(
-        self, signal: Signal, exporter: Any, destination: Destination, encode: Encode, problems: list[str]
+        self,
+        signal: Signal,
+        exporter: Any,
+        destination: Destination,
+        encode: Encode,
+        problems: list[str],
+        asked: Asked | None,
     ) -> Worker:
         worker = Worker(
             signal,
             encode,
             sender(destination),
             self._budget,
-            batching(signal, problems),
+            asked.batching if asked else batching(signal, problems),
             self._reporter,
             self._ending,
             timeout=destination.timeout,
             destination=destination_of(exporter),
-            spool=self._spool,
+            spool=self._disk(asked),
         )
         _let_go(exporter)
         return worker

@@ -39,10 +39,12 @@ class Reporter:
 
     Args:
         accounts: Counts.
+        go_without: How to say where a collector listens, or to do without, for people.
     """
 
-    def __init__(self, accounts: Accounts) -> None:
+    def __init__(self, accounts: Accounts, go_without: str = _GO_WITHOUT) -> None:
         self.accounts = accounts
+        self._go_without = go_without
         self._failing: set[str] = set()
 
     def failed(self, signal: str, destination: str, why: str, lost: int) -> None:
@@ -119,7 +121,7 @@ class Reporter:
             destination,
             why,
             then,
-            _GO_WITHOUT,
+            self._go_without,
         )
 
 

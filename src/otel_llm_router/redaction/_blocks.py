@@ -12,8 +12,8 @@ from typing import Final
 _BEGIN: Final = re.compile(r"-----BEGIN[A-Z0-9 _-]{0,60}PRIVATE KEY[A-Z ]{0,12}-----")
 _END: Final = "-----END"
 _END_LINE: Final = re.compile(r"-----END[A-Z0-9 _-]{0,80}-----")
-_LINES: Final = re.compile(r"(?:[A-Za-z0-9+/=:,. \t\r\n-]|\\+[nrt])*")
-"""What is in a block, as it is or escaped."""
+_LINES: Final = re.compile(r"(?:[A-Za-z0-9+/=:,. \t\r\n\ufffd-]|\\+[nrt]|%[0-9A-Fa-f]{2})*")
+"""What is in a block: as it is, escaped, or with what `_sanitize` makes of the end of a line."""
 
 _PUTTY: Final = re.compile(r"Private-Lines:[ \t]{0,4}\d{1,6}")
 

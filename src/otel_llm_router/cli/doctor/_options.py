@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from otel_llm_router.cli.doctor import _masking
 from otel_llm_router.cli.doctor._findings import Finding
@@ -19,13 +19,13 @@ from otel_llm_router.signals import Option, options
 
 CHECK: Final = "options"
 
+_BATCH: Final = "write batch in place of simple in the file, and unset OTEL_EXPORTER_OTLP_*_CREDENTIAL_PROVIDER"
 _FROM_FILE: Final = frozenset(
     {
         "OTEL_TRACES_EXPORTER",
         "OTEL_METRICS_EXPORTER",
         "OTEL_LOGS_EXPORTER",
         "OTEL_EXPORTER_OTLP_PROTOCOL",
-        "OTEL_EXPORTER_OTLP_COMPRESSION",
     }
 )
 """Standard variables that are not read where there is a file."""
@@ -54,8 +54,10 @@ def check(situation: Situation) -> Iterator[Finding]:
     standard = {name for name in situation.environ if name.startswith("OTEL_") and not name.startswith(options.PREFIX)}
     for name in sorted(standard | set(options.STANDARD_DEFAULTS)):
         source = "environment" if situation.environ.get(name) else "default"
-        if situation.config_file and (name in _FROM_FILE or name.startswith("OTEL_EXPORTER_OTLP_")):
+        if situation.config_file and name in _FROM_FILE:
             source = f"{source}, not read: the file of {CONFIG_FILE} says it"
+        elif situation.config_file and name.startswith("OTEL_EXPORTER_OTLP_"):
+            source = f"{source}, for what the file of {CONFIG_FILE} leaves out"
         value = _masking.of_variable(name, situation.effective(name))
         yield Finding(CHECK, "ok", f"{name}={value} ({source})")
 
@@ -96,7 +98,7 @@ def _config_file(situation: Situation) -> Iterator[Finding]:
     from opentelemetry.configuration import load_config_file  # noqa: PLC0415  # pyright: ignore[reportMissingTypeStubs]
 
     try:
-        load_config_file(path)
+        config = load_config_file(path)
     except Exception as error:  # noqa: BLE001  # the file can hold anything, and what is said of it may repeat a secret
         there = "" if Path(path).is_file() else ": there is no such file"
         yield Finding(
@@ -107,3 +109,19 @@ def _config_file(situation: Situation) -> Iterator[Finding]:
         )
         return
     yield Finding("file", "ok", f"{shown} can be read; exporters, sampler and resource are what it says")
+    yield from _ways(config, spool=bool(situation.settings.spool_dir))
+
+
+def _ways(config: Any, *, spool: bool) -> Iterator[Finding]:
+    """Say of each way out of a file whose delivery it has."""
+    from otel_llm_router.distro import _file_ways  # noqa: PLC0415  # loads what exports
+
+    for way in _file_ways.ways(config):
+        why = way.why_not_ours
+        if not why:
+            waits = "on disk" if spool and way.spooled else "in memory"
+            yield Finding("file", "ok", f"{way}: ours delivers it; what cannot be delivered waits {waits}")
+        elif way.over_otlp:
+            yield Finding("file", "warn", f"{way}: the SDK delivers it, and what it cannot is lost: {why}", _BATCH)
+        else:
+            yield Finding("file", "ok", f"{way}: the SDK's, and without secrets: {why}")

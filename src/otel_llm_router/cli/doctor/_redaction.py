@@ -10,7 +10,7 @@ from typing import Final
 
 from otel_llm_router import redaction
 from otel_llm_router.cli.doctor._findings import Finding
-from otel_llm_router.cli.doctor._situation import CONFIG_FILE, Situation
+from otel_llm_router.cli.doctor._situation import Situation
 
 CHECK: Final = "redaction"
 
@@ -33,12 +33,4 @@ def check(situation: Situation) -> Iterator[Finding]:
         redaction.configure()
     personal = settings.redact_pii.replace(",", ", ")
     hidden = ", ".join(filter(None, ("secrets", personal, patterns)))
-    if situation.config_file:
-        yield Finding(
-            CHECK,
-            "ok",
-            f"the exporters of {CONFIG_FILE} are not ours to wrap: of what leaves only the scrape is looked through; let the "
-            "Collector hide secrets",
-        )
-        return
     yield Finding(CHECK, "ok", f"{hidden} are hidden in what is exported")
