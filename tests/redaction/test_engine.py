@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Generator
 from pathlib import Path
@@ -61,6 +64,47 @@ def test_attributes_are_hidden_by_key_and_content(key: str, given: object, left:
 def test_what_has_no_secret_is_the_same_object() -> None:
     for given in ({"a": [1, ("b", None)]}, ["a", "b"], ("a",), b"a", 1.5, object()):
         assert redaction.value("key.of.it", given) is given
+
+
+@pytest.mark.parametrize(
+    ("key", "given", "left"),
+    [
+        ("http.target", "/back?code=abc1&model=m", f"/back?code={HIDDEN}&model=m"),
+        ("url.query", "code=abc1&state=x7Y8z9", f"code={HIDDEN}&state={HIDDEN}"),
+        ("url.query", "key=abc1&p=hunter2", f"key={HIDDEN}&p={HIDDEN}"),
+    ],
+)
+def test_a_url_that_was_seen_as_text_before_is_looked_at_as_one(key: str, given: str, left: str) -> None:
+    assert redaction.text(given) == given
+    assert redaction.value(key, given) == left
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
+def test_a_process_that_is_forked_while_the_engine_is_loaded_has_one() -> None:
+    program = """
+import os, sys, threading
+from otel_llm_router import redaction
+
+loading, entered = threading.Event(), threading.Event()
+
+class Slow:  # what a busy machine does to an import
+    def find_spec(self, name, path=None, target=None):
+        if name == "otel_llm_router.redaction._engine":
+            entered.set()
+            loading.wait(0.3)
+
+sys.meta_path.insert(0, Slow())
+thread = threading.Thread(target=redaction.text, args=("password=abc",))
+thread.start()
+entered.wait()
+child = os.fork()
+if not child:
+    loading.set()
+    os._exit(redaction.text("password=abc") != "password=[REDACTED]")
+thread.join()
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    assert subprocess.run([sys.executable, "-W", "ignore", "-c", program], timeout=60, check=False).returncode == 0
 
 
 def test_a_structure_without_end_is_not_followed() -> None:
