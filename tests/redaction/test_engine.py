@@ -139,6 +139,18 @@ def test_more_than_the_budget_is_dropped_and_counted_until_there_is_some_again()
     assert engine.text(texts[0]) == left[0]
 
 
+@pytest.mark.parametrize(("each_second", "fits"), [(2_000, True), (50_000, False)])
+def test_ordinary_traffic_is_within_the_budget_and_a_flood_of_short_texts_is_not(each_second: int, fits: bool) -> None:
+    now = 0.0
+    budget = Budget(lambda: now, lambda: 0.0)
+    left_out = 0
+    for number in range(10 * each_second):
+        now = number / each_second
+        for _ in range(5):  # new texts of a span
+            left_out += budget.begin(60) is None
+    assert (left_out == 0) is fits
+
+
 def test_an_error_of_ours_lets_nothing_through(monkeypatch: pytest.MonkeyPatch) -> None:
     dropped: list[str] = []
     engine = Engine(Rules(dropped=dropped.append))
