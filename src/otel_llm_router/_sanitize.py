@@ -25,6 +25,11 @@ MAX_AMOUNT: Final = 10.0**6
 
 UNPRINTABLE: Final = "unprintable"
 
+_LONGEST_WORD: Final = 128
+_WORD: Final = re.compile(r"(?<=[^\w./+=:~$%@-])[\w./+=:~$%@-]+\Z")
+"""What may be the beginning of a key that ends behind the cut: of half a key, nothing tells that it is one."""
+_GOES_ON: Final = re.compile(r"[\w./+=:~$%@-]{2}")
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
@@ -50,8 +55,15 @@ def prose(value: object, limit: int) -> str:
     except Exception:  # noqa: BLE001  # somebody else's __str__
         return UNPRINTABLE
     if len(value) > limit:
-        value = value[: limit - 1] + "…"
+        value = _cut(value, limit - 1) + "…"
     return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
+
+
+def _cut(value: str, limit: int) -> str:
+    """Return the beginning of a text, without its last word if that goes on behind the cut."""
+    kept = value[:limit]
+    half = _WORD.search(kept, max(0, limit - _LONGEST_WORD)) if _GOES_ON.match(value, limit - 1) else None
+    return kept[: half.start()] if half is not None else kept
 
 
 def count(value: object) -> int | None:

@@ -56,6 +56,10 @@ def test_no_secret_leaves(tmp_path: Path, providers: Any) -> None:
         "OTEL_LLM_ROUTER_SCRAPE_PORT": str(scrape := free_port()),
         "OTEL_RESOURCE_ATTRIBUTES": f"team={of_process[0]},api_key={of_process[1]},service.name=careless",
         "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS": "process",
+        "OTEL_LLM_ROUTER_LOG_FILE": f"{tmp_path}/lines/",
+        "OTEL_LLM_ROUTER_LOG_INFERENCES": "all",
+        "OTEL_LLM_ROUTER_AUDIT_FILE": f"{tmp_path}/audit/audit.jsonl",
+        "OTEL_LLM_ROUTER_ALERTS_RELAY_URL": f"http://127.0.0.1:9/?token={of_process[0]}",
         "PYTHONWARNINGS": "ignore",
     }
     port, out, err = free_port(), tmp_path / "out", tmp_path / "err"
@@ -94,6 +98,8 @@ def test_no_secret_leaves(tmp_path: Path, providers: Any) -> None:
         "OTLP": b"".join(receiver.bodies).decode("utf-8", "replace"),
         "console": out.read_text(),
         "scrape": "".join(shown),
+        "lines": "".join(file.read_text() for file in (tmp_path / "lines").glob("*.log")),
+        "audit": "".join(file.read_text() for file in (tmp_path / "audit").glob("*.jsonl*") if file.suffix != ".salt"),
     }
     # What the application said of itself went to its own stderr: the secrets were there.
     said = err.read_text()

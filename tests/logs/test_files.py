@@ -116,6 +116,20 @@ def test_the_applications_own_file_is_left_to_it(tmp_path: Path, logged: Callabl
     assert [one["message"] for one in lines_of(tmp_path / "all.llm_router.log")] == ["ours"]
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="the system does not say which files are open")
+def test_a_file_that_the_application_has_open_is_left_to_it(tmp_path: Path, logged: Callable[..., Logged]):
+    found, path = logged(), tmp_path / "all.log"
+    with path.open("w") as own:
+        own.write("its own\n")
+        own.flush()
+        found.emit("ours")
+        found.settle()
+    found.emit("ours again")
+    found.settle()
+    assert path.read_text() == "its own\n"
+    assert [one["message"] for one in lines_of(tmp_path / "all.llm_router.log")] == ["ours", "ours again"]
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
 def test_lines_that_cannot_be_written_are_counted_and_said_once(
     logged: Callable[..., Logged], caplog: pytest.LogCaptureFixture

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Generator
 from pathlib import Path
@@ -63,6 +66,47 @@ def test_what_has_no_secret_is_the_same_object() -> None:
         assert redaction.value("key.of.it", given) is given
 
 
+@pytest.mark.parametrize(
+    ("key", "given", "left"),
+    [
+        ("http.target", "/back?code=abc1&model=m", f"/back?code={HIDDEN}&model=m"),
+        ("url.query", "code=abc1&state=x7Y8z9", f"code={HIDDEN}&state={HIDDEN}"),
+        ("url.query", "key=abc1&p=hunter2", f"key={HIDDEN}&p={HIDDEN}"),
+    ],
+)
+def test_a_url_that_was_seen_as_text_before_is_looked_at_as_one(key: str, given: str, left: str) -> None:
+    assert redaction.text(given) == given
+    assert redaction.value(key, given) == left
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
+def test_a_process_that_is_forked_while_the_engine_is_loaded_has_one() -> None:
+    program = """
+import os, sys, threading
+from otel_llm_router import redaction
+
+loading, entered = threading.Event(), threading.Event()
+
+class Slow:  # what a busy machine does to an import
+    def find_spec(self, name, path=None, target=None):
+        if name == "otel_llm_router.redaction._engine":
+            entered.set()
+            loading.wait(0.3)
+
+sys.meta_path.insert(0, Slow())
+thread = threading.Thread(target=redaction.text, args=("password=abc",))
+thread.start()
+entered.wait()
+child = os.fork()
+if not child:
+    loading.set()
+    os._exit(redaction.text("password=abc") != "password=[REDACTED]")
+thread.join()
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    assert subprocess.run([sys.executable, "-W", "ignore", "-c", program], timeout=60, check=False).returncode == 0
+
+
 def test_a_structure_without_end_is_not_followed() -> None:
     endless: list[object] = ["password=abc"]
     endless.append(endless)
@@ -93,6 +137,18 @@ def test_more_than_the_budget_is_dropped_and_counted_until_there_is_some_again()
     assert dropped == ["too_much"] * left.count(TOO_MUCH)
     now[0] += 60
     assert engine.text(texts[0]) == left[0]
+
+
+@pytest.mark.parametrize(("each_second", "fits"), [(2_000, True), (50_000, False)])
+def test_ordinary_traffic_is_within_the_budget_and_a_flood_of_short_texts_is_not(each_second: int, fits: bool) -> None:
+    now = 0.0
+    budget = Budget(lambda: now, lambda: 0.0)
+    left_out = 0
+    for number in range(10 * each_second):
+        now = number / each_second
+        for _ in range(5):  # new texts of a span
+            left_out += budget.begin(60) is None
+    assert (left_out == 0) is fits
 
 
 def test_an_error_of_ours_lets_nothing_through(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -150,6 +150,17 @@ def test_json_within_json_is_looked_at(depth: int) -> None:
         "ssn is no field; cvs=1; bus=2; this=3",
         "Content-Type: application/json; charset=utf-8",
         "compass: north, passed: 12, bypass=true",
+        "re_ranking_model_for_documents_v2 and re_embedding_large_multilingual_2024",
+        "jina_embeddings_v2_base_en of jina_reranker_v2_base_multilingual",
+        "pod pa-inference-gateway-deployment-7c9bf6d5f8-x2k4z is ready",
+        "sk-learn-text-classification-2024",
+        "https://example.com/jobs?state=open&p=2",
+        "https://example.com/jobs?state=in_progress,done",
+        "OpenAIException - Rate limit reached for gpt-4o in organization org-abc123def456ghi789 on tokens per min: Limit 30000",
+        "litellm.ContextWindowExceededError: This model's maximum context length is 8192 tokens.",
+        "Passed model=gpt-4o. pre-call-checks=False, cooldown_list=['9f86d081884c7d659a2feaa0c55ad015']",
+        'UPDATE "LiteLLM_VerificationToken" SET spend = spend + 0.02 WHERE token = $1',
+        "SELECT id, key, token FROM users WHERE key = $1 AND token_count > 5 ORDER BY key",
     ],
 )
 def test_what_is_no_secret_stays(text: str) -> None:

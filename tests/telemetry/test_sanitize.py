@@ -45,6 +45,16 @@ def test_text_that_is_cut_shows_it():
     assert _sanitize.text("x" * 256) == "x" * 256
 
 
+@pytest.mark.parametrize("before", ["failed for ", 'failed {"used":"'])
+def test_half_a_key_is_not_left_before_the_cut(before: str):
+    key = "AKIA" + "X7" * 8
+    text = before.rjust(_sanitize.MAX_TEXT - 10, "-") + key + " and more"
+    assert _sanitize.text(text) == before.rjust(_sanitize.MAX_TEXT - 10, "-") + "…"
+    # A whole word before the cut stays, and so does one that is all there is.
+    assert _sanitize.text("word " * 100) == "word " * 51 + "…"
+    assert _sanitize.text("模" * 300) == "模" * 255 + "…"
+
+
 @pytest.mark.parametrize("value", [0, 1, 10**9, 12.0])
 def test_counts(value: object):
     assert _sanitize.count(value) == value

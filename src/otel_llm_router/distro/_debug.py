@@ -13,6 +13,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from otel_llm_router import redaction
 from otel_llm_router._version import __version__
 from otel_llm_router.signals import options
 from otel_llm_router.telemetry.instrumenting import state as guard_state
@@ -67,4 +68,4 @@ def _shown(settings: Settings, option: options.Option) -> Any:
         return "set" if value else "not set"
     if isinstance(value, str) and "@" in value:
         return "set (not shown: it may hold credentials)"
-    return value
+    return redaction.url(value) if isinstance(value, str) else value

@@ -16,7 +16,11 @@ _logger = logging.getLogger("otel_llm_router")
 
 
 def configure(options: Settings) -> None:
-    """Let the options hold. Where a pattern cannot be used it is said, and all that is no pattern holds."""
+    """Let the options hold. Where a pattern cannot be used it is said, and all that is no pattern holds.
+
+    What finds secrets is loaded here, in the thread that configures: the first text would be a label, on a request's
+    path, or come while a worker is forked.
+    """
     personal, keys, allowed = (parts(one) for one in (options.redact_pii, options.redact_keys, options.redact_allow))
     try:
         redaction.configure(
@@ -30,6 +34,7 @@ def configure(options: Settings) -> None:
     except redaction.PatternError as error:
         _logger.warning("otel-llm-router: OTEL_LLM_ROUTER_REDACT_PATTERNS: %s; no pattern of it is used", error)
         redaction.configure(personal=personal, keys=keys, allowed=allowed, limit=options.redact_limit, dropped=_count)
+    redaction.load()
 
 
 def parts(text: str) -> list[str]:

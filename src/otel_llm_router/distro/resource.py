@@ -6,24 +6,15 @@ Room: `distro`.
 from __future__ import annotations
 
 import os
-import re
 import socket
 import uuid
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from opentelemetry.sdk.resources import Resource, ResourceDetector
 
 from otel_llm_router import redaction
 from otel_llm_router._version import DISTRIBUTION, __version__
-
-_USUAL: Final = re.compile(
-    r"(?:service|telemetry|deployment|host|os|process\.runtime|cloud|k8s|container)\.[a-z._]{1,40}"
-)
-_PLAIN: Final = re.compile(
-    r"(?!.*(?:sk-|pass|secret|token))[A-Za-z]{0,16}(?:[ ._/-][A-Za-z]{1,16}){0,4}|[\d.]{1,12}(?:b\d{1,3})?|[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}"
-)
-"""What nearly every resource has, and does without loading what finds secrets: it is built when the application starts."""
 
 DEFAULT_SERVICE_NAME = "llm-router"
 """Service name where nobody gives one; unlike OpenTelemetry's ``unknown_service`` it says what it is."""
@@ -67,10 +58,9 @@ def without_secrets(resource: Resource) -> Resource:
     """Return a resource without secrets, such as the ones of a command line or of ``OTEL_RESOURCE_ATTRIBUTES``."""
     found: dict[str, Any] = {}
     for key, value in resource.attributes.items():
-        if not (isinstance(value, str) and _USUAL.fullmatch(key) and _PLAIN.fullmatch(value)):
-            hidden = redaction.value(key, value)
-            if hidden is not value:
-                found[key] = hidden
+        hidden = redaction.value(key, value)
+        if hidden is not value:
+            found[key] = hidden
     return resource.merge(Resource(found)) if found else resource
 
 

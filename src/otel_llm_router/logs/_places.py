@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import stat
 import sys
 from collections.abc import Generator, Sequence
 from functools import partial
@@ -107,11 +108,16 @@ class Files:
         self._where = Path(where).expanduser()
         self.shared = not is_directory(where)
         self._open: dict[Path, Rotating] = {}
+        self._taken: set[Path] = set()
 
     def path(self, stream: str) -> Path:
         """Return the file that a stream is written to; another one where the application writes to it itself."""
         found = self._where / f"{stream}{SUFFIX}" if not self.shared else self._where
-        return found.with_name(f"{found.stem}.llm_router{found.suffix}") if _is_taken(found) else found
+        if found not in self._open and _is_open(found):
+            self._taken.add(found)
+        if found in self._taken or _is_taken(found):
+            return found.with_name(f"{found.stem}.llm_router{found.suffix}")
+        return found
 
     def write(self, stream: str, lines: Sequence[str]) -> None:
         """Append lines to the stream's file."""
@@ -139,6 +145,18 @@ def _is_taken(path: Path) -> bool:
         if isinstance(logger, logging.Logger)
         for handler in logger.handlers
     )
+
+
+def _is_open(path: Path) -> bool:
+    """Whether this process writes to a file already, in some other way, as far as the system tells."""
+    with contextlib.suppress(OSError):
+        wanted = path.stat()
+        for descriptor in os.listdir("/proc/self/fd") if stat.S_ISREG(wanted.st_mode) else ():  # noqa: PTH208  # numbers
+            with contextlib.suppress(OSError, ValueError):
+                found = os.fstat(int(descriptor))
+                if (found.st_dev, found.st_ino) == (wanted.st_dev, wanted.st_ino):
+                    return True
+    return False
 
 
 if sys.platform != "win32":

@@ -75,7 +75,7 @@ class Streams(LogRecordProcessor):
         self._diverted: dict[str, Callable[[Mapping[str, Any]], None]] = {}
         self._failed: set[str] = set()
         # Loaded now: a process that is forked while the writer's thread imports would wait for ever.
-        redaction.value("message", "text")
+        redaction.load()
         self._writer: Writer[Entry] = Writer(self._write, self._dropped, guard)
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=place.begin_again)

@@ -1,11 +1,12 @@
 """Text and attributes without the secrets in them: one engine for everything that leaves the process.
 
 Room: `redaction`. Text, keys and values of the application come in; the same without secrets goes out. What finds them
-is loaded with the first text.
+is loaded with the first text, or by `load`.
 """
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 
 _current: Engine | None = None
 _wanted: Rules | None = None
-_making = threading.Lock()
+_making = threading.RLock()
+_FORK_SECONDS = 1.0
+"""How long a fork waits for what another thread is loading: a child would wait for it as long as it lives."""
 
 
 def text(value: str) -> str:
@@ -85,14 +88,45 @@ def configure(
         _wanted, _current = rules, None
 
 
+def load() -> None:
+    """Load what finds secrets now, which takes some 10 ms, and not with the first text: on somebody's request path."""
+    _made()
+
+
 def _made() -> Engine:
     global _current  # noqa: PLW0603  # same
-    from otel_llm_router.redaction._engine import Engine  # noqa: PLC0415  # with the first text
-
     with _making:
+        # Within the lock: an import that a fork cuts off is one that its child waits for.
+        from otel_llm_router.redaction._engine import Engine  # noqa: PLC0415  # with the first text
+
         if _current is None:
             _current = Engine(_wanted)
         return _current
 
 
-__all__ = ["HIDDEN", "PatternError", "configure", "hides", "text", "url", "value"]
+class _Forking:
+    """What a fork does about the lock."""
+
+    held = False
+
+    def before(self) -> None:
+        """Wait for whoever is loading."""
+        self.held = _making.acquire(timeout=_FORK_SECONDS)
+
+    def in_parent(self) -> None:
+        """Let others load."""
+        if self.held:
+            _making.release()
+
+    def in_child(self) -> None:
+        """Begin with a lock of the child's own."""
+        global _making  # noqa: PLW0603  # the one there is
+        _making = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    _forking = _Forking()
+    os.register_at_fork(before=_forking.before, after_in_parent=_forking.in_parent, after_in_child=_forking.in_child)
+
+
+__all__ = ["HIDDEN", "PatternError", "configure", "hides", "load", "text", "url", "value"]

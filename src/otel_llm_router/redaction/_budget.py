@@ -16,8 +16,9 @@ SAVED: Final = 2.0
 """Seconds of CPU that may be spent at once when nothing was spent before."""
 
 _SHORT: Final = 1024
-_EACH: Final = 0.05e-6
-"""Seconds that a character of a short text is taken to cost: measuring would cost more."""
+_TEXT: Final = 5e-6
+_EACH: Final = 0.1e-6
+"""Seconds that a short text is taken to cost, and each of its characters: measuring would cost more."""
 
 
 class Budget:
@@ -48,7 +49,7 @@ class Budget:
         else:
             self._at = self._clock()
         if characters < _SHORT:
-            self._left -= characters * _EACH
+            self._left -= _TEXT + characters * _EACH
             return 0.0
         return self._spent()
 

@@ -81,11 +81,12 @@ class Engine:
 
     def url(self, value: str) -> str:
         """Return a URL, or the path and query of one, without credentials."""
-        return value if value in self._clean else self._hidden(value, self._url_spans)
+        # What is remembered was looked through as text: names of parameters say less there.
+        return value if "?" not in value and value in self._clean else self._hidden(value, self._url_spans)
 
     def query(self, value: str) -> str:
         """Return a URL's query without credentials."""
-        return value if value in self._clean else self._hidden(value, self._query_spans)
+        return self._hidden(value, self._query_spans)
 
     def _url_spans(self, value: str) -> Iterator[tuple[int, int]]:
         yield from self._spans(value)

@@ -58,8 +58,10 @@ class Keyed:
 
     def spans(self, text: str, lowered: str) -> Iterator[tuple[int, int]]:
         """Return where in ``text`` values are that have to be hidden, not in order."""
-        if any(stem in lowered for stem in self._stems):
-            yield from self._by_name(text)
+        present = [stem for stem in self._stems if stem in lowered]
+        if present:
+            # Places first: a search for all stems at once, in either case, costs ten times as much.
+            yield from self._by_name(text, None if lowered is text or present == [""] else _places(lowered, present))
         if "bearer" in lowered or "basic" in lowered or "apikey" in lowered:
             yield from _by_scheme(text)
         if "--" in text or "curl" in lowered:
@@ -72,9 +74,19 @@ class Keyed:
         if "login" in lowered and "password" in lowered:
             yield from _behind(_NETRC, _BARE_WORD, text)
 
-    def _by_name(self, text: str) -> Iterator[tuple[int, int]]:
+    def _next(self, text: str, position: int, places: list[int] | None) -> re.Match[str] | None:
+        """Return the next name from ``position`` on, at one of the places if they are known."""
+        if places is None:
+            return self._name.search(text, position)
+        while places:
+            place = places.pop()
+            if place >= position and (found := self._name.match(text, place)) is not None:
+                return found
+        return None
+
+    def _by_name(self, text: str, places: list[int] | None) -> Iterator[tuple[int, int]]:
         position = 0
-        while (found := self._name.search(text, position)) is not None:
+        while (found := self._next(text, position, places)) is not None:
             start, after = found.start(), found.end()
             before = _NAME_BEFORE.search(text[max(0, start - _LONGEST) : start])
             name = (before.group() if before is not None else "") + text[start : found.end("tail")]
@@ -102,6 +114,17 @@ class Keyed:
                     yield begin, end
         if "curl" in lowered:
             yield from _behind(_CURL, _BARE_WORD, text)
+
+
+def _places(lowered: str, stems: list[str]) -> list[int]:
+    """Return where stems begin, the last one first."""
+    found: set[int] = set()
+    for stem in stems:
+        place = lowered.find(stem)
+        while place >= 0:
+            found.add(place)
+            place = lowered.find(stem, place + 1)
+    return sorted(found, reverse=True)
 
 
 _HIDING: Final = frozenset({Kind.SECRET, Kind.TOKEN, Kind.KEY, Kind.HEADER})

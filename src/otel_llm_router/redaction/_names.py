@@ -161,8 +161,13 @@ _NO_SECRET_KEYS: Final = frozenset(
 )
 _URLS: Final = frozenset({"url.full", "http.url", "http.target", "url.path", "url.original", "http.request.url"})
 _QUERIES: Final = frozenset({"url.query", "http.query", "http.request.query"})
-_IN_QUERIES: Final = frozenset({"key", "code", "auth", "signature", "access", "state", "ticket", "p", "pw"})
+_IN_QUERIES: Final = frozenset({"key", "code", "auth", "signature", "access", "ticket", "pw"})
 """Names that say so in a URL's query only."""
+_ORDINARY_IN_QUERIES: Final = {
+    "p": re.compile(r"\d{1,6}"),
+    "state": re.compile(r"\d{1,6}|[A-Za-z]+(?:[_,-][A-Za-z]+){0,4}"),
+}
+"""Names that do so too but for such values: pages of lists, and what the things in them have come to."""
 
 _WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _MAX_NAME: Final = 128
@@ -197,11 +202,14 @@ class Names:
                 self._kept[name] = found
         return found
 
-    def in_query(self, name: str) -> bool:
+    def in_query(self, name: str, value: str) -> bool:
         """Whether a parameter of a URL by this name is a secret."""
         words = _words(name)
         if not words or "".join(words) in self._allowed:
             return False
+        ordinary = _ORDINARY_IN_QUERIES.get(words[-1])
+        if ordinary is not None:
+            return not ordinary.fullmatch(value)
         return self.kind(name) in {Kind.SECRET, Kind.TOKEN, Kind.HEADER} or words[-1] in _IN_QUERIES
 
     def _find(self, name: str) -> Kind:

@@ -11,7 +11,7 @@ from otel_llm_router.redaction._shapes import ALNUM, BASE64, HEX, WORD, Shape
 
 SHAPES: Final = (
     # OpenAI and all who took over its prefix: DeepSeek, Moonshot, Stability, LiteLLM's virtual keys ...
-    Shape("OpenAI and compatible", "sk-", rf"{WORD}{{20,}}"),
+    Shape("OpenAI and compatible", "sk-", rf"(?!learn-){WORD}{{20,}}"),
     Shape("OpenAI project", "sk-proj-", rf"{WORD}{{8,}}"),
     Shape("OpenAI service account", "sk-svcacct-", rf"{WORD}{{8,}}"),
     Shape("OpenAI administrator", "sk-admin-", rf"{WORD}{{8,}}"),
@@ -37,8 +37,8 @@ SHAPES: Final = (
     Shape("LangSmith service", "lsv2_sk_", rf"{ALNUM}{{16,}}(?:_{ALNUM}{{4,}})?"),
     Shape("LangChain", "ls__", rf"{HEX}{{32,}}"),
     Shape("Pinecone", "pcsk_", rf"{WORD}{{20,}}"),
-    Shape("Jina", "jina_", rf"{WORD}{{20,}}"),
-    Shape("Voyage", "pa-", rf"{WORD}{{40,}}"),
+    Shape("Jina", "jina_", rf"{ALNUM}{{20}}{WORD}*"),
+    Shape("Voyage", "pa-", rf"(?=[a-z0-9_-]{{0,40}}[A-Z]){WORD}{{40,}}"),
     Shape("ElevenLabs", "sk_", rf"{HEX}{{40,}}"),
     Shape("RunPod", "rpa_", rf"{ALNUM}{{20,}}"),
     Shape("Modal token", "ak-", rf"{ALNUM}{{22,}}"),

@@ -55,7 +55,7 @@ SHAPES: Final = (
     Shape("Mailchimp", "-us", r"\d{1,2}", before=rf"{HEX}{{32}}"),
     Shape("Brevo", "xkeysib-", rf"{HEX}{{32,}}-{ALNUM}{{8,}}"),
     Shape("Brevo SMTP", "xsmtpsib-", rf"{HEX}{{32,}}-{ALNUM}{{8,}}"),
-    Shape("Resend", "re_", r"\w{20,}"),
+    Shape("Resend", "re_", rf"{ALNUM}{{8}}_{ALNUM}{{16,}}"),
     Shape("Airtable", "pat", rf"{ALNUM}{{14}}\.{HEX}{{64}}"),
     Shape("Notion", "ntn_", rf"{ALNUM}{{30,}}"),
     Shape("Notion, older", "secret_", rf"{ALNUM}{{40,}}"),

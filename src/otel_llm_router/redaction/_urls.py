@@ -43,7 +43,7 @@ class Urls:
         """Return where in a query, from ``start`` to ``end``, secrets are."""
         for found in _PARAMETER.finditer(text, start, end):
             name = found[1]
-            if found[2] and self._names.in_query(unquote(name) if "%" in name else name):
+            if found[2] and self._names.in_query(unquote(name) if "%" in name else name, found[2]):
                 yield found.span(2)
 
 

@@ -93,6 +93,23 @@ def test_no_secret_is_on_record_and_a_key_has_one_hash(opened: Any, path: Path):
     assert digest != hashlib.sha256(b"team key").hexdigest()[:16]
 
 
+def test_a_value_that_nobody_expected_takes_no_other_record_along(opened: Any, path: Path):
+    class Strange(list[str]):
+        def __str__(self) -> str:
+            raise RuntimeError
+
+        __repr__ = __str__
+
+    one = opened()
+    for reason in (["no", "list"], ["no", "list"], Strange()):
+        one.tell(events.AUDIT_AUTHENTICATION, {a.AUDIT_OUTCOME: "failure", a.AUDIT_REASON: reason})
+    assert one.act().result(30) is True
+    one.close()
+    assert kinds(path) == ["opened", "authentication", "action", "authentication"]
+    assert records(path)[-1]["llm_router.audit.count"] == 1
+    assert one.counted.count(("llm_router.audit.lost", ("encoding",))) == 1
+
+
 def test_without_a_file_to_ship_it_a_record_is_sent_only_as_a_checkpoint(opened: Any, path: Path):
     one = opened()
     one.act().result(30)

@@ -33,7 +33,7 @@ class Folding:
             event: What happened.
             now: When, in seconds by any clock that does not go back.
         """
-        key: Any = event.event.name, tuple(event.attributes.values())
+        key: Any = event.event.name, tuple(map(_alike, event.attributes.values()))
         if key not in self._open and len(self._open) >= BOUND:
             event = replace(event, attributes={})
             key = event.event.name, ()
@@ -57,3 +57,8 @@ class Folding:
     def _end(self, key: Any) -> Event | None:
         event, count, _ = self._open.pop(key)
         return replace(event, attributes={**event.attributes, a.AUDIT_COUNT: count}) if count else None
+
+
+def _alike(value: Any) -> Any:
+    """Return what is the same for the same values: what the application gives may be a list."""
+    return value if isinstance(value, (str, int, float, type(None))) else repr(value)

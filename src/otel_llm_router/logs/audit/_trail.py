@@ -149,8 +149,8 @@ class Trail:
         inbox = self._inbox
         while True:
             asked: list[threading.Event] = []
-            self._collect(inbox, asked)
             try:
+                self._collect(inbox, asked)
                 self._write()
                 self._checkpoint()
             except Exception as error:  # a thread of ours: nobody else would hear of it
@@ -186,10 +186,16 @@ class Trail:
             return
         try:
             event = self._lines.named(event)
+            self._sort(event)
         except OSError as error:
             self._failed(error)
             self._lose([event], "encoding")
-            return
+        except Exception as error:  # the application's value: nobody may lose the other records for it
+            _logger.debug("an audit record cannot be made", exc_info=error)
+            self._lose([event], "encoding")
+
+    def _sort(self, event: Event) -> None:
+        """Let an event be written, at once or with those that it repeats, and what it makes suspicious."""
         if "suspicious" in self._wanted:
             for attributes in self._patterns.take(event):
                 self._record(security.UNUSUAL_ACCESS, 1, (str(attributes[a.AUDIT_PATTERN]),))
