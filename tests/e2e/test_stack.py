@@ -30,13 +30,20 @@ NOT_RECORDED = {
     "llm_router.cache.server.hits",
     "llm_router.cache.server.misses",
     "llm_router.cache.server.up",
+    "llm_router.access.unusual",
+    "llm_router.audit.failures",
+    "llm_router.audit.lost",
+    "llm_router.audit.records",
     "llm_router.instrumentation.degraded",
     "llm_router.telemetry.dropped",
     "llm_router.telemetry.export.failures",
     "llm_router.telemetry.log_lines.dropped",
+    "llm_router.telemetry.recovered",
+    "llm_router.telemetry.redaction.dropped",
     "llm_router.telemetry.resent",
+    "llm_router.telemetry.spooled",
 }
-"""What takes a Redis, a broken library, a full disk or an outage."""
+"""What takes a Redis, a broken library, a full disk, an outage, an audit file, an attack, or more text than is looked at."""
 
 OWN_PACE = (
     "llm_router_process_",
